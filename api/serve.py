@@ -12,6 +12,7 @@ from api.app import create_app
 from api.comparisons import work_on_comparisons
 from api.figures import refresh_forever
 from api.group_decisions import work_on_groups
+from api.keyword_samples import refresh_keywords
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
 from api.predictor import Predictor
@@ -89,6 +90,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
                         asyncio.create_task(models.run(), name="models"),
                         asyncio.create_task(work_on_comparisons(services), name="comparisons"),
                         asyncio.create_task(purge_forever(services), name="retention"),
+                        asyncio.create_task(refresh_keywords(services.keywords, store, predictor), name="keywords"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

@@ -8,12 +8,14 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.drivers import ExplainedChange
 from api.identity.observations import Observations
 from api.identity.passwords import Passwords
 from api.identity.provider import MetadataCache
-from api.keywords import KeywordsCache
+from api.keyword_samples import KeywordSamples
 from api.metrics import Metrics
 from api.predictor import Predictor
+from api.shared_cache import SharedCache
 from liuyan.settings import Settings
 from store.store import Store
 
@@ -71,7 +73,8 @@ class Services:
     metrics: Metrics = field(kw_only=True)
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
-    words: KeywordsCache = field(default_factory=KeywordsCache)
+    keywords: KeywordSamples = field(default_factory=KeywordSamples)
+    explained: SharedCache[ExplainedChange | None] = field(default_factory=SharedCache)
     observations: Observations = field(default_factory=Observations)
     provider_metadata: MetadataCache = field(default_factory=MetadataCache)
 

@@ -18,13 +18,17 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.admin.comment_list import EXPORT_PAGE
+from api.drivers import explain_change
+from api.keyword_samples import read_sample
 from benchmarks.comparison import MAXIMUM_STEP_SECONDS, Job, compare, order_and_end
 from benchmarks.made_up import COPY, DAYS, NEWEST, PLATFORMS, fill
 from local_stack.mysql import MySQL
 from registry.comparison_result import result_from_json
 from store.agreement import read_agreement
 from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
+from store.annotations import list_annotations
 from store.audit import Actor
+from store.changes import Baseline, read_changes
 from store.comments import ShownLabel
 from store.comparisons import read_comparison, read_examples
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
@@ -44,7 +48,14 @@ from store.queue import next_tasks, release, remaining
 from store.rejected import count_rejected, list_rejected
 from store.reviews import Opinion, add_review
 from store.routes import QueueOrder
-from store.search import COUNT_SECONDS, CommentFilter, count_comments, list_by_probability, list_comments
+from store.search import (
+    COUNT_SECONDS,
+    Audited,
+    CommentFilter,
+    count_comments,
+    list_by_probability,
+    list_comments,
+)
 from store.store import Store
 
 SIZES = (100_000, 1_000_000)
@@ -55,6 +66,8 @@ PROMOTION_SECONDS = 0.05
 CONFIRMATION_SECONDS = 0.3
 # Ten times the rows of a list, for a download.
 EXPORT_SECONDS = 0.3
+# Queries that a person or a background task starts, and no page waits for.
+ON_DEMAND_SECONDS = 1.5
 # The walk stops after COUNT_SECONDS; the step that has begun is finished.
 COUNT_LIMIT = 1.2 * COUNT_SECONDS
 # Shorter times are dominated by the machine's noise, so their ratio is ignored.
@@ -196,6 +209,14 @@ async def _rare_rejected(connection: AsyncConnection, platform: str) -> object:
     return await list_rejected(connection, platform, 51, reason="unknown")
 
 
+async def _explain(store: Store, filters: CountFilter) -> None:
+    await explain_change(store, filters, Baseline.PREVIOUS, list)
+
+
+async def _sample(store: Store) -> None:
+    await read_sample(store, list, ALL)
+
+
 async def _oldest(connection: AsyncConnection) -> object:
     return await list_comments(connection, ALL, None, 50, oldest_first=True)
 
@@ -238,6 +259,8 @@ QUERIES: Sequence[Query] = (
     Query("filter: reviewed", lambda s, _: _list(s, CommentFilter(reviewed=True))),
     Query("filter: thread", lambda s, c: _list(s, CommentFilter(thread=f"t{c.randrange(2000)}"))),
     Query("filter: author", lambda s, c: _list(s, CommentFilter(author=f"u{c.randrange(5000)}"))),
+    Query("filter: corrected", lambda s, _: _list(s, CommentFilter(corrected=True))),
+    Query("filter: wrong in the audit", lambda s, _: _list(s, CommentFilter(audited=Audited.WRONG))),
     Query("filter: frequent text", lambda s, _: _list(s, CommentFilter(text="物流"))),
     Query("list, oldest first", lambda s, _: s.read(_oldest)),
     Query("count: all", lambda s, _: s.read(count_comments, ALL), COUNT_LIMIT),
@@ -280,6 +303,11 @@ QUERIES: Sequence[Query] = (
     Query("analytics: corrections, 2 years", lambda s, _: s.read(corrections_by_model, CountFilter())),
     Query("analytics: agreement of reviewers", lambda s, _: read_agreement(s)),
     Query("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter()), bounded=True),
+    Query("analytics: changes, 30 days", lambda s, c: s.read(read_changes, _days(c))),
+    # They read up to 5,000 comments of both periods, and of both labels up to 1,000.
+    Query("analytics: explain a change, 30 days", lambda s, c: _explain(s, _days(c)), ON_DEMAND_SECONDS, bounded=True),
+    Query("analytics: refresh the sample for keywords", lambda s, _: _sample(s), ON_DEMAND_SECONDS, bounded=True),
+    Query("analytics: annotations", lambda s, _: s.read(list_annotations, None, None, NEWEST)),
     Query("analytics: unlabelled, 2 years", lambda s, _: s.read(count_unlabelled, CountFilter())),
     Query("dead letters: list", lambda s, _: s.read(list_dead_letters, UNRESOLVED, 51)),
     Query("dead letters: rare reason", lambda s, _: s.read(list_dead_letters, DeadLetterFilter("unknown"), 51)),

@@ -193,3 +193,8 @@ class ModelRow:
     predecessor: int | None = None
     retired_at: datetime | None = None
     trained_on: str | None = None
+
+    @property
+    def trained_on_reviews(self) -> bool:
+        """Whether it is known to have been trained on reviews."""
+        return self.trained_on not in (None, "none")

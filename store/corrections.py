@@ -44,9 +44,10 @@ class ReviewerCorrections:
 
 @dataclass(frozen=True, slots=True)
 class ModelCorrections:
-    """The reviews of one model's labels; ``model`` is None for comments that no model had labelled."""
+    """The reviews of one model's labels; without a model, those of comments that none had labelled (number 0)."""
 
     model: str | None
+    model_number: int
     model_name: str | None
     done: Corrections
 
@@ -91,7 +92,10 @@ async def corrections_by_model(connection: AsyncConnection, filters: CountFilter
     found = await _corrections(connection, reviewer_counts.c.model_number, filters)
     return [
         ModelCorrections(
-            known[number].sha256 if number in known else None, known[number].name if number in known else None, done
+            known[number].sha256 if number in known else None,
+            number,
+            known[number].name if number in known else None,
+            done,
         )
         for number, done in sorted(found.items(), reverse=True)
     ]
@@ -109,22 +113,17 @@ async def audit_accuracy(connection: AsyncConnection, filters: CountFilter, most
     confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
     for decided in ShownLabel:
         for number, label, held_back, n in await _judged(connection, decided, filters, last):
-            if held_back or not _is_trained_on_reviews(known.get(number)):
+            if held_back or number not in known or not known[number].trained_on_reviews:
                 counts = confused.setdefault(number, {})
                 counts[ShownLabel(label), decided] = counts.get((ShownLabel(label), decided), 0) + n
     return [_accuracy(known[number], confused[number]) for number in sorted(confused, reverse=True) if number in known]
-
-
-def _is_trained_on_reviews(model: ModelRow | None) -> bool:
-    return model is not None and model.trained_on not in (None, "none")
 
 
 def _accuracy(model: ModelRow, confused: dict[tuple[ShownLabel, ShownLabel], int]) -> AuditAccuracy:
     decided = (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     judged = sum(n for (_, reviewed), n in confused.items() if reviewed in decided)
     right = sum(n for (label, reviewed), n in confused.items() if label == reviewed)
-    held_back_only = _is_trained_on_reviews(model)
-    return AuditAccuracy(model.sha256, model.name, model.active, judged, right, confused, held_back_only)
+    return AuditAccuracy(model.sha256, model.name, model.active, judged, right, confused, model.trained_on_reviews)
 
 
 async def _last_rank(connection: AsyncConnection, filters: CountFilter, most: int) -> int | None:

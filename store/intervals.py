@@ -1,6 +1,6 @@
-"""The Wilson score interval of a share, and how many more decisions narrow it to the audit's goal."""
+"""The Wilson interval of a share, how many more decisions narrow it to the audit's goal, and a test of two shares."""
 
-from math import sqrt
+from math import erfc, sqrt
 
 # The normal distribution's quantile that leaves 2.5 % on each side.
 Z_95 = 1.959964
@@ -25,6 +25,16 @@ def decisions_to_goal(right: int, judged: int) -> int:
     share = (right + Z_95**2 / 2) / (judged + Z_95**2)
     enough = next(n for n in range(max(judged, 1), judged + DECISIONS_AT_MOST + 1) if _margin(share, n) <= GOAL_MARGIN)
     return enough - judged
+
+
+def p_of_difference(some: int, of: int, others: int, of_others: int) -> float:
+    """Return the two-sided p-value of the difference between ``some / of`` and ``others / of_others``.
+
+    It is that of the test of two proportions with a pooled variance; 1 if there is no variance.
+    """
+    pooled = (some + others) / (of + of_others)
+    variance = pooled * (1 - pooled) * (1 / of + 1 / of_others)
+    return erfc(abs(some / of - others / of_others) / sqrt(2 * variance)) if variance > 0 else 1.0
 
 
 def _margin(share: float, judged: int) -> float:

@@ -5,26 +5,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.blind import held_blindly
 from store.comments import Keyset, LabelSource, Models, ShownLabel, review_fields
+from store.groups import is_copied
 from store.models import read_models
 from store.ranges import HOUR, bucket_of
+from store.review_work import NOBODY
 from store.rows import built, columns_of
 from store.tables import comments, reviewer_counts, reviews
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewFilter:
-    """A filter for reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive."""
+    """A filter for reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
+
+    ``reviewer_number`` 0 are reviews by commands, ``model_number`` 0 those of comments without a prediction.
+    ``corrected`` reviews differ from the model's label. ``counted`` excludes withdrawn reviews and copies for identical
+    texts, as the counts of reviews do.
+    """
 
     reviewer_number: int | None = None
     platform: str | None = None
     label: ShownLabel | None = None
     reviewed_from: datetime | None = None
     reviewed_to: datetime | None = None
+    model_number: int | None = None
+    corrected: bool | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +83,15 @@ async def list_reviews(
     """
     of = reviews.c
     withdrawal = reviews.alias("withdrawals").c
+    withdrawn = exists().where(withdrawal.comment_number == of.comment_number, withdrawal.withdraws == of.number)
     query = (
         select(
             *columns_of(reviews, ListedReview),
             *(of.comment_version, of.from_model_number, comments.c.platform, comments.c.id, comments.c.review_number),
-            exists()
-            .where(withdrawal.comment_number == of.comment_number, withdrawal.withdraws == of.number)
-            .label("withdrawn"),
+            withdrawn.label("withdrawn"),
         )
         .join_from(reviews, comments, comments.c.number == of.comment_number)
-        .where(of.withdraws.is_(None), *_conditions(filters))
+        .where(of.withdraws.is_(None), *_conditions(filters), *([~withdrawn, ~is_copied()] if filters.counted else []))
         .order_by(of.number.desc())
         .limit(limit + 1)
     )
@@ -108,11 +117,15 @@ async def count_done(connection: AsyncConnection, reviewer_number: int, since: d
 def _conditions(filters: ReviewFilter) -> list[ColumnElement[bool]]:
     of = reviews.c
     equal = (
-        (of.reviewer_number, filters.reviewer_number),
+        (func.coalesce(of.reviewer_number, NOBODY), filters.reviewer_number),
+        (func.coalesce(of.from_model_number, NOBODY), filters.model_number),
         (comments.c.platform, filters.platform),
         (of.label, filters.label),
     )
     found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+    if filters.corrected is not None:
+        corrected = and_(of.from_model_label.is_not(None), func.coalesce(of.from_model_label != of.label, false()))
+        found.append(corrected if filters.corrected else not_(corrected))
     if filters.reviewed_from is not None:
         found.append(of.reviewed_at >= filters.reviewed_from)
     if filters.reviewed_to is not None:

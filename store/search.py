@@ -6,14 +6,16 @@ A search walks along the index that fits its filters best and checks the remaini
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, literal, not_, null, select
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, false, func, literal, not_, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.analytics import utc_hour_of_week
 from store.blind import held_blindly
 from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels, without_verdict
+from store.held_back import is_held_back
 from store.index_walk import Path, WalkResult, walk
 from store.models import read_models
 from store.tables import comments, predictions
@@ -23,8 +25,17 @@ TEXT_SECONDS, OTHER_SECONDS = 0.5, 0.1
 # The most matches that are counted and sorted by probability, and the time limit for finding them.
 COUNT_AT_MOST, COUNT_SECONDS = 10_000, 1.0
 
-# Labels that only reviews have.
+# The labels of models, and those that only reviews have.
+MODEL_LABELS = (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
 ONLY_REVIEWS = frozenset({ShownLabel.UNCLEAR, ShownLabel.SPAM})
+
+
+class Audited(StrEnum):
+    """Whether the model's label of a judged comment of the audit sample is that of the blind decision."""
+
+    ANY = "any"
+    RIGHT = "right"
+    WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,9 @@ class CommentFilter:
 
     ``text`` matches a part of the text, Latin letters in either case. With ``model`` (SHA-256), only comments that it
     has labelled match, and ``label``, ``probability`` and ``uncertain`` refer to its predictions; a review's label
-    still takes precedence. ``undecided`` comments are uncertain and have no review. ``utc_hour_of_week`` is 0..167 from
-    Monday.
+    still takes precedence. ``undecided`` comments are uncertain and have no review. ``corrected`` comments have a
+    review that differs from the model's label. ``audited`` comments have a blind decision as positive or negative.
+    ``utc_hour_of_week`` is 0..167 from Monday.
     """
 
     platform: str | None = None
@@ -51,12 +63,19 @@ class CommentFilter:
     thread: str | None = None
     undecided: bool | None = None
     utc_hour_of_week: int | None = None
+    corrected: bool | None = None
+    audited: Audited | None = None
 
     @property
     def by_verdict(self) -> bool:
         """Whether the filter depends on what a model or a reviewer says."""
         said = (self.label, self.uncertain, self.undecided, self.probability_from, self.probability_to)
-        return any(value is not None for value in said)
+        return any(value is not None for value in (*said, self.corrected, self.audited))
+
+    @property
+    def only_reviewed(self) -> bool:
+        """Whether only comments with a review can match."""
+        return self.reviewed is True or self.corrected is True or self.audited is not None or self.label in ONLY_REVIEWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +254,7 @@ def _paths(filters: CommentFilter) -> list[Path]:
         return [_path(filters, "comments_by_thread", of.thread == filters.thread)]
     if filters.author is not None:
         return [_path(filters, "comments_by_author", of.author == filters.author)]
-    if filters.reviewed is True or filters.label in ONLY_REVIEWS:
+    if filters.only_reviewed:
         labels = list(ShownLabel) if filters.label is None else [filters.label]
         return [_path(filters, "comments_by_review", of.review_label == label) for label in labels]
     if filters.platform is not None:
@@ -259,7 +278,7 @@ def _created_within(filters: CommentFilter) -> list[ColumnElement[bool]]:
 def _impossible(filters: CommentFilter, known: Models) -> bool:
     """Return whether nothing can match: an unknown model, or a label of reviews on unreviewed comments."""
     unknown = filters.model is not None and all(model.sha256 != filters.model for model in known.values())
-    return unknown or (filters.reviewed is False and filters.label in ONLY_REVIEWS)
+    return unknown or (filters.reviewed is False and filters.only_reviewed)
 
 
 def conditions(filters: CommentFilter, known: Models) -> list[ColumnElement[bool]]:
@@ -282,6 +301,8 @@ def conditions(filters: CommentFilter, known: Models) -> list[ColumnElement[bool
         found.append(label.is_not_distinct_from(filters.label))
     if filters.utc_hour_of_week is not None:
         found.append(utc_hour_of_week(of.created_at) == filters.utc_hour_of_week)
+    predicted = func.coalesce(*_predicted(predictions.c.label, known, models))
+    found += _judged(filters, predicted, any(known[number].trained_on_reviews for number in models))
     uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known, models))
     if filters.uncertain is not None:
         found.append(uncertain.is_not_distinct_from(filters.uncertain))
@@ -293,6 +314,22 @@ def conditions(filters: CommentFilter, known: Models) -> list[ColumnElement[bool
         low = 0.0 if filters.probability_from is None else filters.probability_from
         high = 1.0 if filters.probability_to is None else filters.probability_to
         found.append(probability.between(low, high))
+    return found
+
+
+def _judged(filters: CommentFilter, predicted: ColumnElement[Any], held_back_only: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions that compare the model's label ``predicted`` with that of people."""
+    of = comments.c
+    found: list[ColumnElement[bool]] = []
+    if filters.corrected is not None:
+        corrected = and_(of.review_label.is_not(None), func.coalesce(predicted != of.review_label, false()))
+        found.append(corrected if filters.corrected else not_(corrected))
+    if filters.audited is not None:
+        found += [of.audit_rank.is_not(None), of.blind_label.in_(MODEL_LABELS)]
+        found += [is_held_back()] if held_back_only else []
+    if filters.audited in (Audited.RIGHT, Audited.WRONG):
+        agrees = predicted == of.blind_label
+        found.append(agrees if filters.audited is Audited.RIGHT else not_(agrees))
     return found
 
 
@@ -310,13 +347,32 @@ def _predicted(column: Column[Any], known: Models, models: Sequence[int]) -> lis
     return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
 
 
-async def sample_texts(connection: AsyncConnection, filters: CommentFilter, limit: int) -> list[str]:
-    """Return the texts of the newest matching comments: at most ``limit``, fewer when the time limit is reached.
+@dataclass(frozen=True, slots=True)
+class NewestMatches:
+    """The newest matching comments as (number, version, creation time), newest first.
 
-    Raises TransientStoreError.
+    ``complete`` is False if the time limit ended the search before it had found enough or reached the oldest comment.
     """
+
+    rows: Sequence[tuple[int, int, datetime]]
+    complete: bool
+
+
+async def newest_matches(
+    connection: AsyncConnection, filters: CommentFilter, limit: int, seconds: float
+) -> NewestMatches:
+    """Find at most ``limit`` of the newest matching comments within ``seconds``. Raises TransientStoreError."""
     known = await read_models(connection)
     if _impossible(filters, known):
-        return []
-    rows, _ = await _search(connection, Search(filters), known, None, limit)
-    return [row.text for row in rows]
+        return NewestMatches([], complete=True)
+    of = comments.c
+    search = Search(filters, seconds=seconds, query=select(of.number, of.version, of.created_at))
+    rows, stopped = await _search(connection, search, known, None, limit)
+    return NewestMatches([tuple(row) for row in rows], stopped is None)
+
+
+async def read_texts(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Return version and text of the comments with these numbers. Raises TransientStoreError."""
+    of = comments.c
+    query = select(of.number, of.version, of.text).where(of.number.in_(numbers))
+    return {number: (version, text) for number, version, text in await connection.execute(query)}

@@ -15,6 +15,8 @@ from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
 from store.agreement import read_agreement
 from store.analytics import CountFilter, counted_platforms
+from store.changes import Baseline
+from store.models import read_active
 
 # Names of ranges and their days until now; 0 is all time.
 RANGES = {"1d": 1, "7d": 7, "30d": 30, "365d": 365, "all": 0}
@@ -51,7 +53,7 @@ class AnalyticsPage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """Return the cards, the current filter and the script's texts."""
         store, reviews = services_of(request).store, identity_of(request).role.includes(Role.REVIEWER)
-        platforms = await store.read(counted_platforms, CountFilter())
+        platforms, active = await store.read(counted_platforms, CountFilter()), await store.read(read_active)
         filter = read_filter(request.query_params, platforms)
         return {
             "filter": asdict(filter),
@@ -61,6 +63,7 @@ class AnalyticsPage(Page):
             "platforms": platforms,
             "cards": [card for card in _cards() if reviews or card["id"] in CARDS_OF_USERS],
             "reviews": reviews,
+            "active_model": None if active is None else active.sha256,
             "agreement": lines(await read_agreement(store)) if reviews else None,
             "label_words": LABEL_WORDS,
             "script_words": _script_words(),
@@ -173,6 +176,8 @@ def _script_words() -> Mapping[str, object]:
             "score": gettext("Score"),
             "judged": gettext("Judged"),
             "right": gettext("Right"),
+            "wrong": gettext("Wrong"),
+            "annotations": gettext("Annotations"),
             "accuracy": gettext("Accuracy"),
             "low": gettext("Lower bound"),
             "high": gettext("Upper bound"),
@@ -181,16 +186,10 @@ def _script_words() -> Mapping[str, object]:
             "shareCorrected": gettext("Share of corrected"),
             "confirmed": gettext("Same as the model"),
         },
-        "previous": gettext(
-            "Share of negative: %(now)s; in the previous period %(before)s of %(comments)s comments: %(points)s "
-            "points, %(verdict)s."
-        ),
-        "weekBefore": gettext(
-            "Share of negative: %(now)s; on the same weekdays a week before %(before)s of %(comments)s comments: "
-            "%(points)s points, %(verdict)s."
-        ),
-        "significant": gettext("significant (95% confidence)"),
-        "byChance": gettext("within chance"),
+        **_change_words(),
+        "promotion": gettext("Promoted: %(title)s"),
+        "rollback": gettext("Rolled back to: %(title)s"),
+        "notice": gettext("Notice: %(title)s"),
         "axisFrom": gettext("The axis starts at %(start)s."),
         "hatched": gettext("Hatched: the period is not complete."),
         "showTable": gettext("Show the table"),
@@ -202,4 +201,49 @@ def _script_words() -> Mapping[str, object]:
         "wordsFrom": gettext("From %(positive)s positive and %(negative)s negative comments."),
         "unlabelled": gettext("%(count)s comments of this range are not labelled by the active model yet."),
         "total": gettext("%(comments)s comments"),
+    }
+
+
+def _change_words() -> Mapping[str, object]:
+    """Return the parts of the sentences about changes."""
+    return {
+        "changes": {
+            Baseline.PREVIOUS: {
+                "higher": gettext(
+                    "Share of negative %(share)s, %(points)s points higher than the %(before)s in the previous period "
+                    "(%(comments)s comments; %(tested)s)"
+                ),
+                "lower": gettext(
+                    "Share of negative %(share)s, %(points)s points lower than the %(before)s in the previous period "
+                    "(%(comments)s comments; %(tested)s)"
+                ),
+            },
+            Baseline.SAME_WEEKDAYS: {
+                "higher": gettext(
+                    "Share of negative %(share)s, %(points)s points higher than the %(before)s on the same weekdays "
+                    "%(days)s days before (%(comments)s comments; %(tested)s)"
+                ),
+                "lower": gettext(
+                    "Share of negative %(share)s, %(points)s points lower than the %(before)s on the same weekdays "
+                    "%(days)s days before (%(comments)s comments; %(tested)s)"
+                ),
+            },
+        },
+        "byChance": gettext("within chance"),
+        "separator": gettext("; "),
+        "listSeparator": gettext(", "),
+        "lastSeparator": gettext(" and "),
+        "fullStop": gettext("."),
+        "explain": gettext("Explain"),
+        "explaining": gettext("Explaining …"),
+        "ofWhich": gettext(", of which "),
+        "from": {
+            "thread": gettext("%(share)s comes from thread %(name)s"),
+            "author": gettext("%(share)s comes from author %(name)s"),
+            "platform": gettext("%(share)s comes from platform %(name)s"),
+            "word": gettext("%(share)s comes from comments with “%(name)s”"),
+        },
+        "overAll": gettext("over 100%"),
+        "nothingExplains": gettext("; no single thread, author, platform or word explains it"),
+        "sampled": gettext(", estimated from %(now)s and %(before)s comments"),
     }

@@ -15,6 +15,7 @@ from api.rest.comment_schemas import CommentFields
 from store.analytics import FIRST_MONDAY, CountFilter, PlatformMix, mix_by_platform, total_of
 from store.comments import Models
 from store.models import read_models
+from store.search import Audited
 
 FIELD_WORDS: dict[str, str] = {
     "text": lazy_gettext("Text contains"),
@@ -31,6 +32,13 @@ FIELD_WORDS: dict[str, str] = {
     "model": lazy_gettext("Model"),
     "undecided": lazy_gettext("Uncertain without a review"),
     "utc_hour_of_week": lazy_gettext("Hour of the week"),
+    "corrected": lazy_gettext("Review differs from the model"),
+    "audited": lazy_gettext("Model in the random audit"),
+}
+AUDITED_WORDS = {
+    Audited.ANY: lazy_gettext("Judged"),
+    Audited.RIGHT: lazy_gettext("Right"),
+    Audited.WRONG: lazy_gettext("Wrong"),
 }
 CHOICES: dict[str, dict[str, str]] = {
     "label": {str(label): words for label, words in LABEL_WORDS.items()},
@@ -63,7 +71,9 @@ def _format(name: str, value: str) -> str:
         return value[:8]
     if name.startswith("created"):
         return value.replace("T", " ")
-    if name == "undecided":
+    if name == "audited":
+        return str(AUDITED_WORDS.get(Audited(value), value)) if value in list(Audited) else value
+    if name in ("undecided", "corrected"):
         return gettext("yes") if value == "true" else gettext("no")
     if name == "utc_hour_of_week":
         return local_hour_of_week(value)

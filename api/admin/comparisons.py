@@ -43,14 +43,21 @@ class ComparisonsPage(FormPage):
     template = "comparisons.html"
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """Return the models, the platforms and the newest comparisons. The default compares the newest two models."""
+        """Return the models, the platforms and the newest comparisons.
+
+        Links set the two models as ``old`` and ``new``; the default compares the active model with the newest one.
+        """
         store = services_of(request).store
         models = await store.read(list_models)
         newest = [str(model.number) for model in models[:1]]
         active = [str(model.number) for model in models if model.active]
+        linked = request.query_params
         return {
             "models": models,
-            "chosen": {"old": typed.get("old") or (active or [""])[0], "new": typed.get("new") or (newest or [""])[0]},
+            "chosen": {
+                "old": typed.get("old") or linked.get("old") or (active or [""])[0],
+                "new": typed.get("new") or linked.get("new") or (newest or [""])[0],
+            },
             "platforms": await store.read(counted_platforms, CountFilter()),
             "comparisons": await store.read(list_comparisons, LISTED),
             "state_words": STATE_WORDS,

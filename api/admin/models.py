@@ -16,6 +16,8 @@ from api.identity.roles import Role
 from api.problems import ProblemError
 from api.rest.models import promote_in_place, read_models, roll_back_from
 from registry.percent import percent
+from store.analytics import CountFilter
+from store.corrections import AuditAccuracy, audit_accuracy
 from store.intervals import wilson
 from store.promotion import NoModelError
 from store.promotion_preview import ModelSide, Preview, preview_promotion
@@ -50,6 +52,7 @@ class ModelsPage(Page):
             "active": active,
             "previous": next((model for model in models if active and model.number == active.predecessor), None),
             "percent": percent,
+            "accuracies": await _accuracies(request),
             "other_model": await other_model(request),
         }
 
@@ -105,6 +108,19 @@ class ModelsPage(Page):
         return self.render(request, shown, template="promotion.html", problem=problem)
 
 
+async def _accuracies(request: Request) -> Mapping[str, str]:
+    """Return each model's accuracy on the audit sample in words, by SHA-256; models without a decision are missing."""
+    found = await services_of(request).store.read(audit_accuracy, CountFilter())
+    return {one.model: _accuracy(one) for one in found if one.judged}
+
+
+def _accuracy(audit: AuditAccuracy) -> str:
+    low, high = wilson(audit.right, audit.judged)
+    words = gettext("%(share)s of %(count)s (95%% interval %(low)s to %(high)s)")
+    shares = {"share": percent(audit.right / audit.judged), "low": percent(low), "high": percent(high)}
+    return words % {**shares, "count": show_number(audit.judged)}
+
+
 def _compared(preview: Preview) -> Sequence[Compared]:
     """Return the figures of both models that a promotion exchanges."""
     figures = (
@@ -134,12 +150,7 @@ def _positive(side: ModelSide) -> str:
 
 def _audited(side: ModelSide) -> str:
     audit = side.audit
-    if audit is None or not audit.judged:
-        return gettext("no data")
-    low, high = wilson(audit.right, audit.judged)
-    words = gettext("%(share)s of %(count)s (95%% interval %(low)s to %(high)s)")
-    shares = {"share": percent(audit.right / audit.judged), "low": percent(low), "high": percent(high)}
-    return words % {**shares, "count": show_number(audit.judged)}
+    return gettext("no data") if audit is None or not audit.judged else _accuracy(audit)
 
 
 def _agreed(side: ModelSide) -> str:

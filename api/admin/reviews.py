@@ -11,7 +11,7 @@ from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, identity_of, services_of
 from api.admin.paging import position_in, url_at
 from api.admin.typed_filter import TypedFilter, typed_filter
-from api.i18n import lazy_gettext
+from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
 from api.rest.export_schemas import ExportFormat
 from api.rest.review_list_schemas import ListFields, ReviewFields
@@ -19,6 +19,13 @@ from store.analytics import CountFilter, counted_platforms
 from store.review_list import ReviewPage, list_reviews
 
 PAGE_ROWS = 50
+# Set by links from charts; the form keeps them.
+LINKED_WORDS: dict[str, str] = {
+    "reviewer": lazy_gettext("One reviewer"),
+    "from_model": lazy_gettext("One model's labels"),
+    "corrected": lazy_gettext("Differs from the model"),
+    "counted": lazy_gettext("As counted in analytics"),
+}
 FIELD_WORDS: dict[str, str] = {
     "platform": lazy_gettext("Platform"),
     "label": lazy_gettext("Decided as"),
@@ -51,7 +58,10 @@ class ReviewsPage(Page):
             filter = typed.fields.to_filter(reader)
             page = await services_of(request).store.read(list_reviews, filter, after, PAGE_ROWS, reader)
         platforms = await services_of(request).store.read(counted_platforms, CountFilter())
+        linked = {name: typed.values[name] for name in LINKED_WORDS if name in typed.values}
         return {
+            "linked": linked,
+            "linked_words": _linked_words(linked),
             "page_of_reviews": page,
             "next": url_at(request, page.next),
             "first": url_at(request, None),
@@ -64,6 +74,12 @@ class ReviewsPage(Page):
             "history_path": history_path,
             "exports": {format: _export_url(typed, format) for format in ExportFormat},
         }
+
+
+def _linked_words(linked: Mapping[str, str]) -> str:
+    """Return the filters that a link has set, in words; a number stands for a name that the list shows."""
+    same = gettext("Same as the model") if linked.get("corrected") == "false" else ""
+    return " · ".join(same if name == "corrected" and same else str(LINKED_WORDS[name]) for name in linked)
 
 
 def _platforms(known: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:

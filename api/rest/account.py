@@ -83,7 +83,7 @@ async def change_account(services: TheServices, identity: AsAnyRole, change: Acc
     response_class=StreamingResponse,
     responses=EXPORTED | documented(*COMMON),
 )
-async def export_own_account(services: TheServices, identity: ConfirmedUser) -> StreamingResponse:
+async def export_own_account(services: TheServices, identity: ConfirmedOwner) -> StreamingResponse:
     """Export everything that is stored about the caller's account, as JSON lines. The audit log records it.
 
     Requires a session confirmed within the last 15 minutes.

@@ -138,12 +138,14 @@ class ReviewerRow(CorrectionsRow):
     """Reviews by one reviewer."""
 
     reviewer: str | None = Field(description="The account's name; null for reviews by commands.", examples=["li"])
+    reviewer_number: Count = Field(description="The account's number; 0 for reviews by commands.", examples=[3])
 
 
 class ModelRow(CorrectionsRow):
     """Reviews of one model's labels."""
 
     model: Sha256 | None
+    model_number: Count = Field(description="The model's number; 0 if no model had a label.", examples=[1])
     model_name: str | None = Field(description="The model's name; null if no model had a label.", examples=["gru"])
 
 
@@ -170,8 +172,12 @@ class WordRow(BaseModel):
     )
     word: str = Field(description="The word as the model's segmentation returns it.", examples=["很快"])
     score: float = Field(description="Log-odds ratio with a prior, in standard deviations.", examples=[8.1])
-    positive: Count = Field(description="Comments of the positive sample that contain it.", examples=[61])
-    negative: Count = Field(description="Comments of the negative sample that contain it.", examples=[4])
+    positive: Count = Field(
+        description="Comments of the positive sample that contain it, also inside a longer word.", examples=[61]
+    )
+    negative: Count = Field(
+        description="Comments of the negative sample that contain it, also inside a longer word.", examples=[4]
+    )
 
 
 class Rows(BaseModel):
@@ -231,4 +237,13 @@ class WordRows(Rows):
     rows: list[WordRow] = Field(description="Highest score first, positive before negative.")
     positive_comments: Count = Field(description="Number of positive comments read.", examples=[1000])
     negative_comments: Count = Field(description="Number of negative comments read.", examples=[1000])
+    positive_from: datetime | None = Field(
+        description="When the oldest positive comment read was written.", examples=["2026-01-28T09:12:00Z"]
+    )
+    negative_from: datetime | None = Field(
+        description="When the oldest negative comment read was written.", examples=["2026-01-20T17:40:00Z"]
+    )
+    newest: datetime | None = Field(
+        description="When the newest comment read was written.", examples=["2026-01-31T22:30:00Z"]
+    )
     complete: bool = Field(description="Whether the whole sample was read within the time limit.", examples=[True])

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.problems import WITHOUT_NUL
 from api.rest.fields import Platform, Probability, Sha256, Time, Uncertain
 from store.comments import LabelSource, ShownLabel
-from store.search import CommentFilter
+from store.search import Audited, CommentFilter
 
 Part = Annotated[str, Field(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 
@@ -65,6 +65,19 @@ class CommentFields(BaseModel):
         le=167,
         description="Only comments written in this hour of the week in UTC; 0 is Monday from 0:00 to 1:00.",
         examples=[9],
+    )
+
+    corrected: bool | None = Field(
+        None,
+        description="Only comments whose review differs from the model's label, or only the others.",
+        examples=[True],
+    )
+    audited: Audited | None = Field(
+        None,
+        description="Only comments with a blind decision as positive or negative, with which the model's label agrees "
+        "(`right`), does not (`wrong`), or either (`any`). Of a `model` that was trained on reviews, only those that "
+        "were held back.",
+        examples=["wrong"],
     )
 
     @model_validator(mode="after")

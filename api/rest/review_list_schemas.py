@@ -1,7 +1,7 @@
 """Query and rows of the list of reviews."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,10 @@ from api.rest.review_group_schemas import GroupNumber
 from api.rest.review_schemas import Id, Number
 from store.comments import LabelSource, ShownLabel
 from store.review_list import ReviewFilter
+from store.types import LARGEST_NUMBER
+
+AccountNumber = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
+ModelNumber = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 
 
 class ReviewFields(BaseModel):
@@ -39,11 +43,34 @@ class ListFields(ReviewFields):
     """Filters of the list."""
 
     mine: bool = Field(False, description="Only your own reviews.")
+    reviewer: AccountNumber | None = Field(
+        None, description="Only reviews by the account with this number; 0: by commands.", examples=[3]
+    )
+    from_model: ModelNumber | None = Field(
+        None,
+        description="Only reviews of comments that the model with this number had labelled; 0: that none had.",
+        examples=[1],
+    )
+    corrected: bool | None = Field(
+        None, description="Only reviews that differ from the model's label, or only the others.", examples=[True]
+    )
+    counted: bool = Field(
+        False,
+        description="Only reviews that analytics count: not withdrawn, and of a decision for a text only one.",
+    )
 
     def to_filter(self, own_number: int) -> ReviewFilter:
         """Convert the query to the store's filter; ``own_number`` is the client's account."""
-        reviewer = own_number if self.mine else None
-        return ReviewFilter(reviewer, self.platform, self.label, self.reviewed_from, self.reviewed_to)
+        return ReviewFilter(
+            own_number if self.mine else self.reviewer,
+            self.platform,
+            self.label,
+            self.reviewed_from,
+            self.reviewed_to,
+            model_number=self.from_model,
+            corrected=self.corrected,
+            counted=self.counted,
+        )
 
 
 class ReviewQuery(ListFields):

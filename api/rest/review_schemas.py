@@ -27,7 +27,9 @@ Id = Annotated[
     ),
 ]
 # Filters on a model's prediction.
-VERDICT_FIELDS = frozenset({"label", "uncertain", "undecided", "probability_from", "probability_to"})
+VERDICT_FIELDS = frozenset(
+    {"label", "uncertain", "undecided", "probability_from", "probability_to", "corrected", "audited"}
+)
 # Milliseconds in a day; nobody looks at a text for longer.
 LONGEST_SHOWN = 86_400_000
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The review's number.", examples=[42])]

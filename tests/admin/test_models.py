@@ -38,14 +38,17 @@ async def test_a_model_is_promoted_after_a_confirmation(visits: Visits) -> None:
     await expect(old).to_contain_text("已启用")
     await expect(old).to_contain_text("本服务已加载")
     await expect(new).to_contain_text("0.200 – 0.800")
+    await expect(new).to_contain_text("暂无数据")
+    link = new.get_by_role("link", name="开始比较: <b>新模型</b>")
+    await expect(link).to_have_attribute("href", re.compile(f"old={first.number}&new={second.number}$"))
     await expect(new).to_contain_text(re.compile(r"\d+\.\d\d%\s*缺 [\d,]+ 条"))
     await expect(page.get_by_role("row").filter(has_text="旧模型")).to_contain_text("已停用")
     await expect(page.get_by_role("row").filter(has_text="未登记")).to_contain_text("缺少模型文件")
-    await expect(page.get_by_role("link", name="启用")).to_have_count(1)
+    await expect(page.get_by_role("link", name=re.compile("^启用"))).to_have_count(1)
     await shot(page, "models")
     await check_accessibility(page)
 
-    await new.get_by_role("link", name="启用").click()
+    await new.get_by_role("link", name=re.compile("^启用")).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("启用 <b>新模型</b>")
     await expect(page.locator("#flips")).to_contain_text(
         "最新 2 条评论中，1 条的标签会改变：0 条变为正面，1 条变为负面"

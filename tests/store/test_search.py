@@ -10,10 +10,22 @@ from store.analytics import FIRST_MONDAY
 from store.audit import Actor
 from store.batch import Label
 from store.comments import Keyset, ShownLabel
-from store.reviews import Opinion, add_reviews
-from store.search import CommentFilter, Count, count_comments, list_by_probability, list_comments, sample_texts
+from store.queue import next_tasks
+from store.reviews import Opinion, add_review, add_reviews
+from store.routes import QueueOrder
+from store.search import (
+    Audited,
+    CommentFilter,
+    Count,
+    NewestMatches,
+    count_comments,
+    list_by_probability,
+    list_comments,
+    newest_matches,
+    read_texts,
+)
 from store.store import Store
-from tests.store.feed import START, Feed, arrival, feed_of, microseconds, minutes
+from tests.store.feed import START, Feed, arrival, earlier, feed_of, microseconds, minutes, send_sampled
 
 LI = Actor(7, "小李", "session", None)
 # Of sixty comments: in every fifteen, one review with each label.
@@ -147,9 +159,46 @@ async def test_growing_steps_find_the_same(feed: Feed, monkeypatch: pytest.Monke
     assert await found(feed.store, 4, reviewed=True) == newest_first(REVIEWED)[:4]
 
 
-async def test_sample_texts_returns_the_newest(feed: Feed) -> None:
-    assert await feed.store.read(sample_texts, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
-    assert await feed.store.read(sample_texts, CommentFilter(model="c" * 64), 2) == []
+async def test_newest_matches_and_their_texts(feed: Feed) -> None:
+    positive = CommentFilter(label=ShownLabel.POSITIVE)
+    found = await feed.store.read(newest_matches, positive, 2, 1.0)
+    assert [time for _, _, time in found.rows] == [minutes(59), minutes(58)]
+    texts = await feed.store.read(read_texts, [number for number, _, _ in found.rows])
+    assert [texts[number] for number, _, _ in found.rows] == [
+        (microseconds(minutes(59)), "第59条"),
+        (microseconds(minutes(58)), "第58条"),
+    ]
+    assert found.complete
+    assert await feed.store.read(newest_matches, CommentFilter(model="c" * 64), 2, 1.0) == NewestMatches([], True)
+
+
+async def test_newest_matches_say_when_the_time_limit_stopped_the_search(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 7)
+    found = await feed.store.read(newest_matches, CommentFilter(label=ShownLabel.NEGATIVE), 9, 1e-9)
+    assert not found.complete
+    assert len(found.rows) < 9
+
+
+async def test_corrected_comments_and_the_others(feed: Feed) -> None:
+    corrected = {n for n, label in REVIEWED.items() if label != ("positive" if n >= 30 else "negative")}
+    assert 0 < len(corrected) < len(REVIEWED)
+    assert await found(feed.store, corrected=True) == newest_first(corrected)
+    assert await found(feed.store, corrected=False) == newest_first(set(range(60)) - corrected)
+    assert await found(feed.store, corrected=True, reviewed=False) == []
+
+
+async def test_comments_of_the_audit_that_the_model_labels_right_or_wrong(feed: Feed) -> None:
+    await send_sampled(feed, *(arrival(f"10{n}", created=100 + n, label=Label.POSITIVE) for n in range(4)))
+    tasks = await next_tasks(feed.store, 7, QueueOrder.AUDIT, CommentFilter(), 10, now=earlier())
+    ids = sorted(task.comment.id for task in tasks.items)
+    for id, label in zip(ids, (ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.SPAM), strict=False):
+        opinion = Opinion("forum", id, microseconds(minutes(int(id))), label, blind=True)
+        await add_review(feed.store, LI, opinion)
+    assert await found(feed.store, audited=Audited.RIGHT) == [100]
+    assert await found(feed.store, audited=Audited.WRONG) == [101]
+    assert await found(feed.store, audited=Audited.ANY) == [101, 100]
 
 
 async def test_undecided_comments_and_the_others(feed: Feed) -> None:

@@ -1,53 +1,111 @@
-// Compare the share of negative comments with the previous period, and short ranges with the same weekdays a week before.
+// Compare the share of negative comments with earlier periods, and name what contributes most to a change.
+import { commentsUrl } from "./analytics-links.js";
 import { pathOf } from "./analytics-range.js";
-import { rest } from "./rest.js";
+import { Problem, rest } from "./rest.js";
 import { fillIn } from "./word-marks.js";
 
-// The first time that the API accepts.
-const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
-const DAY = 86_400_000;
-const WEEK = 7 * DAY;
-// Longer ranges contain all weekdays.
-const LONGEST_BY_WEEKDAY = 3 * DAY;
 // Two-sided test at 5 %.
-const SIGNIFICANT = 1.96;
+const SIGNIFICANT = 0.05;
+const SMALLEST_P = 0.001;
+// Smaller contributions explain nothing.
+const SMALLEST_SHARE = 0.05;
+const MOST_NAMED = 3;
+const HOUR = 3_600_000;
+// The API explains changes of at most this long.
+const LONGEST = 366 * 24 * HOUR;
 
-/** Return a sentence for each period with which `rows`, those of `range`, can be compared. */
-export async function comparisons(rows, range, { words, percents, numbers }) {
-  const now = totalOf(rows);
-  if (!range.query.created_from || !now.comments) return [];
-  const [from, to] = [Date.parse(range.query.created_from), Date.parse(range.query.created_to)];
-  const length = to - from;
-  const shifts = { previous: length, ...(length <= LONGEST_BY_WEEKDAY ? { weekBefore: WEEK } : {}) };
-  const sentences = [];
-  for (const [name, shift] of Object.entries(shifts)) {
-    if (from - shift < EARLIEST) continue;
-    const query = { ...range.query, created_from: new Date(from - shift).toISOString(), created_to: new Date(to - shift).toISOString() };
-    const before = totalOf((await rest("GET", pathOf("labels", { ...range, query }))).rows);
-    if (!before.comments) continue;
-    const { change, significant } = changeOf(now, before);
-    sentences.push(
-      fillIn(words[name], {
-        now: percents.format(now.negative / now.comments),
-        before: percents.format(before.negative / before.comments),
-        comments: numbers.format(before.comments),
-        points: `${change < 0 ? "−" : "+"}${numbers.format(Math.abs(Math.round(1000 * change) / 10))}`,
-        verdict: significant ? words.significant : words.byChance,
-      }),
-    );
+/** Fill the list `target` with a sentence for each earlier period. */
+export async function showComparisons(target, context) {
+  const { range } = context;
+  if (!range.query.created_from) return;
+  const { rows } = await rest("GET", pathOf("changes", range));
+  target.replaceChildren(...rows.map((row) => itemOf(row, context)));
+  target.hidden = rows.length === 0;
+}
+
+function itemOf(row, context) {
+  const { words, links, range } = context;
+  const item = document.createElement("li");
+  const sentence = document.createElement("span");
+  sentence.append(changeIn(row, context), words.fullStop);
+  item.append(sentence);
+  if (links && row.p_value < SIGNIFICANT && lengthOf(range.query) <= LONGEST) item.append(" ", explainButton(row, sentence, context));
+  return item;
+}
+
+const lengthOf = ({ created_from, created_to }) => Date.parse(created_to) - Date.parse(created_from);
+
+function explainButton(row, sentence, context) {
+  const { words } = context;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn btn-sm";
+  button.textContent = words.explain;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.textContent = words.explaining;
+    try {
+      const path = pathOf("drivers", { ...context.range, query: { ...context.range.query, baseline: row.baseline } });
+      sentence.replaceChildren(...explained(await rest("GET", path), row, context));
+      button.remove();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      sentence.replaceChildren(changeIn(row, context), words.fullStop, " ", error.message);
+      button.disabled = false;
+      button.textContent = words.explain;
+    }
+  });
+  return button;
+}
+
+function changeIn(row, { words, percents, numbers }) {
+  const now = row.negative / row.comments;
+  const tested = row.p_value < SMALLEST_P ? `p < ${numbers.format(SMALLEST_P)}` : `p = ${row.p_value.toFixed(3)}`;
+  return fillIn(words.changes[row.baseline][row.difference < 0 ? "lower" : "higher"], {
+    share: percents.format(now),
+    before: percents.format(row.negative_before / row.comments_before),
+    comments: numbers.format(row.comments_before),
+    points: numbers.format(Math.abs(Math.round(1000 * row.difference) / 10)),
+    days: numbers.format(row.shift_hours / 24),
+    tested: row.p_value < SIGNIFICANT ? tested : `${tested}${words.separator}${words.byChance}`,
+  });
+}
+
+/** Return the sentence with the groups that contribute most, each a link to its comments. */
+function explained(answer, row, context) {
+  const { words, numbers } = context;
+  const named = best(answer.rows, context);
+  const sampled = answer.read < row.comments || answer.read_before < row.comments_before;
+  const note = sampled ? fillIn(words.sampled, { now: numbers.format(answer.read), before: numbers.format(answer.read_before) }) : "";
+  if (!named.length) return [changeIn(row, context), words.nothingExplains, note, words.fullStop];
+  const between = (index) => (index === 0 ? "" : index === named.length - 1 ? words.lastSeparator : words.listSeparator);
+  const links = named.flatMap((group, index) => [between(index), ...partOf(group, row, context)]);
+  return [changeIn(row, context), words.ofWhich, ...links, note, words.fullStop];
+}
+
+// The largest group of each kind, the most specific kinds first. With a platform chosen, it explains nothing.
+function best(rows, { range }) {
+  const kinds = new Map();
+  for (const row of rows) {
+    if (row.share >= SMALLEST_SHARE && !kinds.has(row.kind) && !(row.kind === "platform" && range.query.platform)) kinds.set(row.kind, row);
   }
-  return sentences;
+  return [...kinds.values()].slice(0, MOST_NAMED);
 }
 
-/** Return the difference of two shares, and whether the two-proportion test finds it significant. */
-export function changeOf(now, before) {
-  const change = now.negative / now.comments - before.negative / before.comments;
-  const pooled = (now.negative + before.negative) / (now.comments + before.comments);
-  const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / now.comments + 1 / before.comments));
-  return { change, significant: deviation > 0 && Math.abs(change) / deviation >= SIGNIFICANT };
+function partOf(group, change, context) {
+  const { words, percents } = context;
+  const [before, after] = words.from[group.kind].split("%(name)s");
+  const share = group.share > 1 ? words.overAll : percents.format(group.share);
+  const link = document.createElement("a");
+  link.href = commentsUrl({ ...periodOf(group, change, context), [group.kind === "word" ? "text" : group.kind]: group.name });
+  link.className = "written";
+  link.textContent = group.name;
+  return [fillIn(before, { share }), link, fillIn(after, { share })];
 }
 
-function totalOf(rows) {
-  const sum = (name) => rows.reduce((total, row) => total + row[name], 0);
-  return { comments: sum("comments"), negative: sum("negative") };
+// A group that has ended has comments only in the earlier period.
+function periodOf(group, change, { range }) {
+  const shift = group.comments ? 0 : change.shift_hours * HOUR;
+  const moved = (time) => new Date(Math.floor(Date.parse(time) / HOUR) * HOUR - shift).toISOString();
+  return { ...range.query, created_from: moved(range.query.created_from), created_to: moved(range.query.created_to) };
 }

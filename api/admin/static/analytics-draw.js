@@ -7,9 +7,9 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
   for (const [target, figure] of drawn) if (target.isConnected) draw(target, figure);
 });
 
-/** Draw the traces `data` with `layout` in `target`. */
+/** Draw the traces `data` and the `layout` that `figure` returns in `target`; it is called again for another theme. */
 export function draw(target, figure) {
-  const { data, layout } = figure;
+  const { data, layout } = figure();
   drawn.set(target, figure);
   const style = getComputedStyle(document.body);
   const lines = style.getPropertyValue("--tblr-border-color");

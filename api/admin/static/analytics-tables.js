@@ -1,6 +1,7 @@
 // Tables for the cards, from the same rows as the charts.
 import { localTime } from "./analytics-axes.js";
 import { nameOf, shareOf } from "./analytics-charts.js";
+import { annotationsOf } from "./analytics-annotations.js";
 import { linkOfCell } from "./analytics-links.js";
 
 const MIX = ["comments", "positive", "undecided", "negative", "unclear", "spam", "reviewed", "corrected"];
@@ -13,7 +14,7 @@ const COLUMNS = {
   keywords: ["side", "word", "score", "positive", "negative"],
   reviewers: ["reviewer", ...REVIEWS],
   models: ["model_name", ...REVIEWS],
-  accuracy: ["model_name", "judged", "right", "accuracy", "low", "high"],
+  accuracy: ["model_name", "judged", "right", "wrong", "accuracy", "low", "high"],
 };
 
 /** Build the table of a card's rows. */
@@ -21,23 +22,24 @@ export function tableOf(card, rows, context) {
   const table = document.createElement("table");
   table.className = "table table-sm mb-0";
   const head = table.createTHead().insertRow();
-  for (const column of COLUMNS[card]) {
+  const columns = context.annotations.length && rows[0].start ? [...COLUMNS[card], "annotations"] : COLUMNS[card];
+  for (const column of columns) {
     const cell = document.createElement("th");
     cell.scope = "col";
     cell.textContent = context.words.labels[column] ?? context.words.columns[column];
     head.append(cell);
   }
   const body = table.createTBody();
-  for (const [index, row] of rows.entries()) {
+  for (const row of rows) {
     const line = body.insertRow();
-    for (const column of COLUMNS[card]) line.insertCell().append(content(card, rows, index, column, context, format(column, row, context)));
+    for (const column of columns) line.insertCell().append(content(card, row, column, context, format(column, row, context)));
   }
   return table;
 }
 
 /** Return a cell's text, with a link to the comments that it counts. */
-function content(card, rows, index, column, context, text) {
-  const url = linkOfCell(card, rows, index, column, context);
+function content(card, row, column, context, text) {
+  const url = linkOfCell(card, row, column, context);
   if (!url || text === "0" || text === "–") return text;
   const link = document.createElement("a");
   link.href = url;
@@ -45,9 +47,11 @@ function content(card, rows, index, column, context, text) {
   return link;
 }
 
-function format(column, row, { words, weekdays, numbers, percents }) {
+function format(column, row, { words, weekdays, numbers, percents, annotations, bucket }) {
   const value = row[column];
   switch (column) {
+    case "annotations":
+      return annotationsOf(row, annotations, bucket).join(" · ");
     case "start":
       return localTime(value).replace("T", " ");
     case "weekday":

@@ -1,8 +1,9 @@
 // The analytics page: fetch each resource once and fill its cards.
 /* global Plotly */
+import { annotate, fetchAnnotations, listAnnotations } from "./analytics-annotations.js";
 import { isPartial } from "./analytics-axes.js";
 import { figures, groupsOf } from "./analytics-charts.js";
-import { comparisons } from "./analytics-compare.js";
+import { showComparisons } from "./analytics-compare.js";
 import { draw } from "./analytics-draw.js";
 import { linkOf } from "./analytics-links.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
@@ -29,8 +30,12 @@ const context = {
   percents: percentsIn(language),
   groups: groupsOf(threeGroups),
   links: filter.links,
+  activeModel: filter.activeModel,
   range,
+  annotations: [],
 };
+// Both time charts wait for them: they are few, and read from small tables.
+const annotations = fetchAnnotations(range, words);
 const answers = new Map();
 
 /** Format shares; a share that is not 0 never looks like 0. */
@@ -45,19 +50,18 @@ document.getElementById("measure").addEventListener("change", (event) => {
   fill(document.getElementById("hours"));
 });
 
-// The colour of deviations within chance is that of the theme.
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => fill(document.getElementById("hours")));
-
 async function fill(card) {
   const part = (name) => card.querySelector(`.analytics-${name}`);
   part("csv").href = `/api/v1${pathOf(card.dataset.resource, range, "csv")}`;
   try {
     const answer = await fetchRows(card.dataset.resource);
-    show(card, part, answer);
+    const own = { ...context, unlabelled: answer.unlabelled, sample: answer };
+    if (part("annotations")) own.annotations = await annotations;
+    show(card, part, answer, own);
     if (card.id === "labels") {
       showTotals(answer.rows);
-      await showComparisons();
       showUnlabelled(answer);
+      await compare();
       const partial = answer.rows.some((row) => isPartial(row, range.bucket, range));
       part("note").textContent = partial ? words.hatched : "";
     }
@@ -79,8 +83,9 @@ function fetchRows(resource) {
   return answers.get(resource);
 }
 
-// Add the column `undecided`: uncertain comments that nobody has reviewed. With three groups, remove them from the labels.
+// Add the columns `wrong` and `undecided`: uncertain comments that nobody has reviewed. With three groups, remove them from the labels.
 function splitUncertain(answer) {
+  if (answer.rows[0]?.judged !== undefined) return { ...answer, rows: answer.rows.map((row) => ({ ...row, wrong: row.judged - row.right })) };
   if (answer.rows[0]?.uncertain_positive === undefined) return answer;
   const rows = answer.rows.map((row) => ({
     ...row,
@@ -91,16 +96,17 @@ function splitUncertain(answer) {
   return { ...answer, rows };
 }
 
-function show(card, part, { rows }) {
+function show(card, part, { rows }, own) {
   part("empty").hidden = rows.length > 0;
   part("chart").hidden = rows.length === 0;
+  if (part("annotations")) listAnnotations(part("annotations"), own.annotations);
   if (rows.length === 0) return;
-  part("table").replaceChildren(tableOf(card.id, rows, context));
-  draw(part("chart"), figures[card.id](rows, context));
+  part("table").replaceChildren(tableOf(card.id, rows, own));
+  draw(part("chart"), () => figureOf(card.id, rows, own));
   const chart = part("chart");
   chart.removeAllListeners("plotly_click");
   chart.on("plotly_click", ({ points: [point] }) => {
-    const url = linkOf(card.id, rows, point, context);
+    const url = linkOf(card.id, rows, point, own);
     if (url) window.location.assign(url);
   });
   const toggle = part("toggle");
@@ -112,6 +118,12 @@ function show(card, part, { rows }) {
     toggle.textContent = toTable ? words.showChart : words.showTable;
     if (!toTable) Plotly.Plots.resize(part("chart"));
   };
+}
+
+function figureOf(card, rows, own) {
+  const figure = figures[card](rows, own);
+  if (!own.annotations.length) return figure;
+  return { ...figure, layout: annotate(figure.layout, own.annotations, rows, own.bucket, getComputedStyle(document.body)) };
 }
 
 function showTotals(rows) {
@@ -126,21 +138,13 @@ function showTotals(rows) {
   totals.hidden = false;
 }
 
-// From the rows as REST returns them: periods are compared by the shown label, with or without uncertain comments.
-async function showComparisons() {
-  const list = document.getElementById("comparisons");
+async function compare() {
   try {
-    const { rows } = await rest("GET", pathOf("labels", range));
-    for (const sentence of await comparisons(rows, range, context)) {
-      const item = document.createElement("li");
-      item.textContent = sentence;
-      list.append(item);
-    }
+    await showComparisons(document.getElementById("comparisons"), context);
   } catch (error) {
     // The cards report that the server does not respond.
     if (!(error instanceof Problem)) throw error;
   }
-  list.hidden = list.children.length === 0;
 }
 
 function showUnlabelled(answer) {

@@ -22,7 +22,7 @@ function show({ result, examples }, words) {
     const chart = figure(result, words);
     const target = document.getElementById(`${id}-chart`);
     target.hidden = chart === null;
-    if (chart) draw(target, chart);
+    if (chart) draw(target, () => chart);
   }
   for (const text of document.querySelectorAll("[data-place]")) {
     const example = examples[text.dataset.place];
