@@ -14,6 +14,8 @@ from tests.faults import cluster, surroundings
 from tests.faults import schedule as of
 from tests.faults.stage import Fault, Stage
 
+ONLY_IN_A_CLUSTER: Sequence[Fault] = (cluster.lose_leaders, cluster.lose_controllers)
+ALL: Sequence[Fault] = (*of.FAULTS, surroundings.full_disk, surroundings.clocks_off, *ONLY_IN_A_CLUSTER)
 GROUP_SIZES = (2, 3)
 START_SECONDS = 4.0
 
