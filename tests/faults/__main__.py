@@ -4,13 +4,8 @@ import argparse
 import asyncio
 import sys
 
-from tests.faults.cluster import lose_controllers, lose_leaders
+from tests.faults.overlap import ALL, ONLY_IN_A_CLUSTER
 from tests.faults.run import Plan, run
-from tests.faults.schedule import FAULTS
-from tests.faults.surroundings import clocks_off, full_disk
-
-ONLY_IN_A_CLUSTER = (lose_leaders, lose_controllers)
-ALL = (*FAULTS, full_disk, clocks_off, *ONLY_IN_A_CLUSTER)
 
 parser = argparse.ArgumentParser(prog="make faults")
 parser.add_argument("--events", type=int, default=10_000)

@@ -8,7 +8,6 @@ from confluent_kafka.admin import AdminClient
 from local_stack.kafka_cluster import KafkaCluster
 from tests.faults.stage import Stage, becomes_true
 
-NODES = 3
 ELECTION_SECONDS = 60
 IN_SYNC_SECONDS = 120
 CONTROLLERS_KILLED = 2

@@ -14,6 +14,8 @@ from tests.faults import cluster, surroundings
 from tests.faults import schedule as of
 from tests.faults.stage import Fault, Stage
 
+ONLY_IN_A_CLUSTER: Sequence[Fault] = (cluster.lose_leaders, cluster.lose_controllers)
+ALL: Sequence[Fault] = (*of.FAULTS, surroundings.full_disk, surroundings.clocks_off, *ONLY_IN_A_CLUSTER)
 GROUP_SIZES = (2, 3)
 START_SECONDS = 4.0
 
@@ -46,14 +48,15 @@ def _effect(*breaks: Part, needs: Sequence[Part] = ()) -> Effect:
     return Effect(frozenset(breaks), frozenset(needs))
 
 
-CONNECTED = (Part.DATABASE, Part.KAFKA)
-EVERYTHING = (Part.CONSUMERS, *CONNECTED, Part.DATABASE_CONNECTIONS, Part.KAFKA_CONNECTIONS)
+SERVERS = (Part.DATABASE, Part.KAFKA)
+CONNECTIONS = (Part.DATABASE_CONNECTIONS, Part.KAFKA_CONNECTIONS)
+EVERYTHING = (Part.CONSUMERS, *SERVERS, *CONNECTIONS)
 EFFECTS: Mapping[Fault, Effect] = {
     of.kill_consumer: _effect(Part.CONSUMERS),
     of.terminate_consumer: _effect(Part.CONSUMERS),
     of.zombie: _effect(Part.CONSUMERS),
     of.stop_in_transaction: _effect(
-        Part.CONSUMERS, Part.DATABASE_CONNECTIONS, needs=(*CONNECTED, Part.KAFKA_CONNECTIONS)
+        Part.CONSUMERS, Part.DATABASE_CONNECTIONS, needs=(*SERVERS, Part.KAFKA_CONNECTIONS)
     ),
     of.join_and_leave: _effect(Part.CONSUMERS),
     of.rebalance_during_batches: _effect(Part.CONSUMERS, Part.DATABASE_CONNECTIONS),
@@ -73,9 +76,9 @@ EFFECTS: Mapping[Fault, Effect] = {
     of.second_writer: _effect(needs=[Part.DATABASE]),
     of.add_partitions: _effect(needs=[Part.KAFKA]),
     of.promote_model: _effect(Part.MODEL, needs=EVERYTHING),
-    of.promote_in_open_batches: _effect(Part.MODEL, needs=CONNECTED),
+    of.promote_in_open_batches: _effect(Part.MODEL, needs=SERVERS),
     surroundings.full_disk: _effect(Part.DATABASE, needs=[Part.KAFKA]),
-    surroundings.clocks_off: _effect(Part.CONSUMERS, Part.MODEL, needs=CONNECTED),
+    surroundings.clocks_off: _effect(Part.CONSUMERS, Part.MODEL, needs=(*SERVERS, *CONNECTIONS)),
     cluster.lose_leaders: _effect(Part.KAFKA),
     cluster.lose_controllers: _effect(Part.KAFKA),
 }

@@ -66,15 +66,15 @@ class Proxy:
         pair = {writer, up_writer}
         self._writers |= pair
         lost = asyncio.Event()
+        directions = [
+            asyncio.create_task(self._forward(reader, up_writer, lost, from_client=True)),
+            asyncio.create_task(self._forward(up_reader, writer, lost, from_client=False)),
+        ]
         try:
-            await asyncio.wait(
-                [
-                    asyncio.create_task(self._forward(reader, up_writer, lost, from_client=True)),
-                    asyncio.create_task(self._forward(up_reader, writer, lost, from_client=False)),
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for direction in directions:
+                direction.cancel()
             for one in pair:
                 one.transport.abort()
             self._writers -= pair

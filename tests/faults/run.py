@@ -64,8 +64,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """The duration of the load: as long as the faults, which take eight seconds each, plus the outages."""
-        one_by_one = self.rounds * (8 * len(self.faults) + 3 * self.outage * len(self.faults) / len(FAULTS))
-        return one_by_one * 0.6 if self.overlap else one_by_one
+        return self.rounds * (8 * len(self.faults) + 3 * self.outage * len(self.faults) / len(FAULTS))
 
 
 @dataclass(frozen=True)

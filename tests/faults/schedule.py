@@ -69,21 +69,18 @@ async def stop_in_transaction(stage: Stage) -> None:
     members = [member for member in stage.fleet.members if member.supervised and not member.borrowed]
     for one in members:
         one.proxy.on_statement(FIRST_INSERT, partial(stop, one))
-    try:
-        member = await asyncio.wait_for(stopped, 30)
-    except TimeoutError:
-        stage.failures.append("found no transaction to freeze")
-        return
-    finally:
-        for one in members:
-            one.proxy.on_statement(None)
-    stored = stage.installation.stored()
-    try:
-        await asyncio.to_thread(
-            stage.installation.wait_for, lambda: stage.installation.stored() > stored, seconds=OTHERS_CONTINUE_SECONDS
-        )
-    except AssertionError:
-        stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
+    async with traffic(stage):
+        try:
+            member = await asyncio.wait_for(stopped, 30)
+        except TimeoutError:
+            stage.failures.append("found no transaction to freeze")
+            return
+        finally:
+            for one in members:
+                one.proxy.on_statement(None)
+        stored = stage.installation.stored()
+        if not await _eventually(lambda: stage.installation.stored() > stored, OTHERS_CONTINUE_SECONDS):
+            stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
     member.process.send(signal.SIGCONT)
     member.borrowed = False

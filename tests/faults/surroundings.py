@@ -69,6 +69,7 @@ async def clocks_off(stage: Stage) -> None:
     with stage.borrow() as fast, stage.borrow() as slow:
         assert fast.clock is not None
         assert slow.clock is not None
+        await becomes_true(lambda: all(LAST_STORED.search(metrics_of(one)) for one in (fast, slow)), CLOCK_SECONDS)
         fast.clock.set(DAY)
         slow.clock.set(-DAY)
         async with traffic(stage):
