@@ -7,7 +7,7 @@ from migrations.repeatable import create_table
 from store.types import ExactString
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 
 def upgrade() -> None:

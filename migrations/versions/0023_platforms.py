@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from migrations.repeatable import add_column, create_index
 from store.types import ExactString
 
-revision = "0024"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
