@@ -79,7 +79,7 @@ def reset_password(name: Name) -> None:
 
 @app.command(epilog="Example: liuyan api reset-second-factor 小王")
 def reset_second_factor(name: Name) -> None:
-    """Delete an account's second factor, because its owner has lost device and recovery codes.
+    """Delete an account's second factor, because its owner has lost device and recovery codes. Its sessions end.
 
     The password alone then lets the account in. If it may be known to others, run reset-password too.
     """
@@ -97,8 +97,10 @@ def reset_second_factor(name: Name) -> None:
 def break_glass(name: Name) -> None:
     """Print a temporary password that lets an admin in for an hour, even if passwords are disabled.
 
-    For emergencies in which single sign-on does not work. Sign in at /admin/login?local=1. Sessions and tokens of the
-    account stay. The audit log records it. Without single sign-on, use reset-password.
+    For emergencies in which single sign-on does not work. Sign in at /admin/login?local=1. Sessions opened with this
+    password end with the hour; other sessions and tokens of the account stay. Running the command again replaces the
+    password, ends the sessions opened with the old one, and starts a new hour. The audit log records it. Without
+    single sign-on, use reset-password.
     """
 
     async def let_in(services: "AccountServices", actor: "Actor", number: int) -> str:
@@ -107,7 +109,7 @@ def break_glass(name: Name) -> None:
         return await sso_accounts.break_glass(services, actor, number)
 
     password = _run_on(name, let_in)
-    write_line("This password is valid for an hour. Sign in at /admin/login?local=1:", err=True)
+    write_line("This password and its sessions are valid for an hour. Sign in at /admin/login?local=1:", err=True)
     write_line(password)
 
 
@@ -117,8 +119,8 @@ def link_sso(
 ) -> None:
     """Link an existing account to a person at the provider, who then signs in to it with single sign-on only.
 
-    Without this, a person's first sign-in creates a new account. The account's sessions end and its password no longer
-    applies. Its tokens stay.
+    Without this, a person's first sign-in creates a new account. The account must be active. Its sessions end, and its
+    password and second factor no longer apply. Its tokens stay.
     """
 
     async def link(services: "AccountServices", actor: "Actor", number: int) -> None:
@@ -128,6 +130,25 @@ def link_sso(
 
     _run_on(name, link)
     write_line(f"The account {name} signs in with single sign-on now.")
+
+
+@app.command(epilog="Example: liuyan api unlink-sso 小王 && liuyan api reset-password 小王")
+def unlink_sso(name: Name) -> None:
+    """Unlink an account from the person at the provider, for example after linking the wrong person.
+
+    The account's sessions end and its tokens are revoked. It cannot sign in until reset-password gives it a password or
+    link-sso links another person. The person gets a new account at the next sign-in.
+    """
+
+    async def unlink(services: "AccountServices", actor: "Actor", number: int) -> Any:
+        from api.identity import sso_accounts
+
+        return await sso_accounts.unlink(services, actor, number)
+
+    ended = _run_on(name, unlink)
+    write_line(
+        f"The account {name} is no longer linked. Sessions ended: {ended.sessions}. Tokens revoked: {ended.tokens}."
+    )
 
 
 @app.command(epilog="Example: liuyan api disable 小王")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.settings import DETECTION_PLATFORM
 from store import audit
-from store.accounts import NAME_AT_MOST, User, lock_user, update_user
+from store.accounts import NAME_AT_MOST, User, lock_user, require_another_admin, update_user
 from store.admin_tables import api_tokens, audit_log, author_erasures, notices, sessions, users
 from store.audit import Actor
 from store.author_erasures import order_erasure
@@ -54,8 +54,7 @@ class ErasedAccount:
 async def erase_account(store: Store, actor: Actor, number: int) -> ErasedAccount:
     """Erase an account. The texts that it stored from text detection are erased by consumers.
 
-    An interrupted erasure can be repeated. Raises NoAccountError and StoreError; the caller makes sure that another
-    admin remains.
+    An interrupted erasure can be repeated. Raises NoAccountError, LastAdminError and StoreError.
     """
     user = await store.write(_close, number)
     pseudonym = f"erased account {number}"
@@ -129,6 +128,7 @@ async def _last_of_step(connection: AsyncConnection, number: Column[int], after:
 
 async def _close(session: WriteSession, number: int) -> User:
     """Disable the account, so that nothing is recorded under its name any more, and end its sessions."""
+    await require_another_admin(session, number)
     user = await lock_user(session, number)
     await update_user(session, number, {"state": "disabled"})
     for table in (sessions, api_tokens):

@@ -30,6 +30,13 @@ class NoAccountError(LiuyanError):
         self.number = number
 
 
+class LastAdminError(LiuyanError):
+    """The account is the last admin that can sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last administrator: appoint another one first.")
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """An account without its password hash. ``role`` is platform, user, reviewer or admin; contacts are encrypted.
@@ -186,6 +193,16 @@ async def lock_admins(session: WriteSession) -> set[int]:
     """Lock all admins that can sign in, and return their numbers, so that concurrent changes cannot remove the last."""
     query = select(users.c.number).where(users.c.role == ADMIN, users.c.state == "active").with_for_update()
     return set((await session.connection.execute(query.order_by(users.c.number))).scalars())
+
+
+async def require_another_admin(session: WriteSession, number: int) -> None:
+    """Raise LastAdminError if the account is the last admin.
+
+    The caller's transaction must also make the change, and lock nothing before: the order in which it locks admins is
+    the same everywhere.
+    """
+    if await lock_admins(session) == {number}:
+        raise LastAdminError
 
 
 async def update_user(session: WriteSession, number: int, changes: Mapping[str, object]) -> None:

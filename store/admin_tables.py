@@ -57,7 +57,8 @@ users = Table(
     Column("number_keys", ExactString(8), nullable=False, server_default="save"),
     # The reasons that the review page offers as buttons, one per line.
     Column("quick_reasons", ExactString(1000)),
-    # Until then the password is accepted although passwords are disabled: `liuyan api break-glass`.
+    # Until then the password is accepted, even if passwords are disabled; NULL: it is no emergency password.
+    # `liuyan api break-glass` sets both.
     Column("passwords_until", UtcDateTime),
 )
 
@@ -91,6 +92,8 @@ second_factors = Table(
     Column("confirmed_at", UtcDateTime),
     # The time step of the newest code that was accepted: none is accepted twice.
     Column("last_step", BigInteger, nullable=False, server_default="0"),
+    # The session that set it up and may confirm it, until it is in use.
+    Column("session_digest", Digest),
 )
 
 # Unused recovery codes.

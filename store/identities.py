@@ -44,6 +44,12 @@ async def add_identity(session: WriteSession, issuer: str, subject: str, user_nu
         raise IdentityTakenError from error
 
 
+async def delete_identity(session: WriteSession, user_number: int) -> bool:
+    """Unlink an account from its person; return False if it was not linked."""
+    done = await session.connection.execute(delete(identities).where(identities.c.user_number == user_number))
+    return bool(done.rowcount)
+
+
 async def use_state(session: WriteSession, digest: bytes, now: datetime, expires_at: datetime) -> bool:
     """Record that a state was used; return False if it was used before. Deletes expired ones."""
     await session.connection.execute(delete(used_states).where(used_states.c.expires_at <= now))

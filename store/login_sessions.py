@@ -97,10 +97,16 @@ async def confirm_session(
     session: WriteSession, user_number: int, digest: bytes, new_digest: bytes, now: datetime
 ) -> bool:
     """Record that the person proved their identity again, and change the digest; return False if the session has
-    ended."""
+    ended. A second factor that the session is setting up stays with it."""
     condition = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
     confirmed = update(sessions).where(condition).values(digest=as_binary(new_digest), confirmed_at=now, seen_at=now)
-    return bool((await session.connection.execute(confirmed)).rowcount)
+    if not (await session.connection.execute(confirmed)).rowcount:
+        return False
+    columns = second_factors.c
+    begun = and_(columns.user_number == user_number, columns.session_digest == as_binary(digest))
+    moved = update(second_factors).where(begun).values(session_digest=as_binary(new_digest))
+    await session.connection.execute(moved)
+    return True
 
 
 async def find_id_token(connection: AsyncConnection, digest: bytes) -> str | None:
@@ -131,6 +137,13 @@ async def delete_session(session: WriteSession, user_number: int, digest: bytes)
 async def forget_session(session: WriteSession, digest: bytes) -> None:
     """End the previous session of a browser that signs in again, whichever account it belongs to."""
     await session.connection.execute(delete(sessions).where(sessions.c.digest == as_binary(digest)))
+
+
+async def delete_password_sessions(session: WriteSession, user_number: int, until: datetime) -> int:
+    """End an account's sessions that a password opened and that expire by ``until``; return their number."""
+    opened = and_(sessions.c.user_number == user_number, sessions.c.opened_by == "password")
+    query = delete(sessions).where(opened, sessions.c.expires_at <= until)
+    return int((await session.connection.execute(query)).rowcount)
 
 
 async def delete_sessions(session: WriteSession, user_number: int, *, but: bytes | None = None) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.settings import DETECTION_PLATFORM
 from store.accounts import User
-from store.admin_tables import api_tokens, audit_log, sessions
+from store.admin_tables import api_tokens, audit_log, identities, second_factors, sessions
 from store.authors import Author, AuthoredComment, comments_of, letters_naming
 from store.models import read_models
 from store.review_tables import blind_decisions
@@ -24,8 +24,12 @@ PAGE = 100
 # Where another account's request came from is personal data of its owner.
 OTHERS_REQUEST = {"address": None, "request_id": None, "token_number": None}
 Record = dict[str, Any]
-# Columns that mean nothing to people.
-INTERNAL = frozenset({"digest", "folded_digest", "claimed_by", "key_digest", "comment_digest", "password_hash"})
+# Columns that mean nothing to people, in addition to the secrets.
+INTERNAL = frozenset({"claimed_by"})
+# How the names of columns end that hold secrets, encrypted or as digests.
+SECRET = ("_encrypted", "_hash", "digest")
+
+OF_ACCOUNT = {"identity": identities, "second_factor": second_factors, "session": sessions, "token": api_tokens}
 
 
 async def export_author(store: Store, author: Author) -> AsyncIterator[Record]:
@@ -47,13 +51,14 @@ async def export_author(store: Store, author: Author) -> AsyncIterator[Record]:
 
 
 async def export_account(store: Store, user: User, contacts: Record) -> AsyncIterator[Record]:
-    """Yield an account with its ``contacts``, sessions, tokens, reviews, own texts and records in the audit log.
+    """Yield an account with its ``contacts``, identity at the provider, second factor, sessions, tokens, reviews, own
+    texts and records in the audit log. No record has a secret.
 
     Raises TransientStoreError.
     """
-    fields = {name: getattr(user, name) for name in User.__dataclass_fields__ if not name.endswith("_encrypted")}
+    fields = {name: getattr(user, name) for name in User.__dataclass_fields__ if _is_shown(name)}
     yield _record("account", fields | contacts)
-    for kind, table in (("session", sessions), ("token", api_tokens)):
+    for kind, table in OF_ACCOUNT.items():
         for record in await store.read(_rows, kind, table, table.c.user_number == user.number):
             yield record
     async for record in _paged(store, "review", reviews, reviews.c.reviewer_number == user.number):
@@ -102,7 +107,11 @@ async def _rows(
 
 
 def _fields(row: Row[Any]) -> Record:
-    return {name: value for name, value in row._mapping.items() if name not in INTERNAL}
+    return {name: value for name, value in row._mapping.items() if _is_shown(name)}
+
+
+def _is_shown(column: str) -> bool:
+    return column not in INTERNAL and not column.endswith(SECRET)
 
 
 def _record(kind: str, fields: Record) -> Record:

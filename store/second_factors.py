@@ -14,13 +14,17 @@ from store.types import as_binary
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """The TOTP secret of an account. It is in use from ``confirmed_at``; codes up to ``last_step`` are used up."""
+    """The TOTP secret of an account. It is in use from ``confirmed_at``; codes up to ``last_step`` are used up.
+
+    ``session_digest`` is the session that set it up; None once it is in use.
+    """
 
     user_number: int
     secret_encrypted: str
     created_at: datetime
     confirmed_at: datetime | None
     last_step: int
+    session_digest: bytes | None = None
 
 
 COLUMNS = [second_factors.c[name] for name in SecondFactor.__dataclass_fields__]
@@ -32,17 +36,23 @@ async def find_second_factor(connection: AsyncConnection, user_number: int) -> S
     return None if row is None else SecondFactor(**row._asdict())
 
 
-async def replace_second_factor(session: WriteSession, user_number: int, secret_encrypted: str, now: datetime) -> None:
-    """Store a new secret that is not in use yet, in place of what the account has. The account's row must be locked."""
+async def replace_second_factor(
+    session: WriteSession, user_number: int, secret_encrypted: str, now: datetime, session_digest: bytes | None = None
+) -> None:
+    """Store a new secret that is not in use yet, in place of what the account has. The account's row must be locked.
+
+    ``session_digest`` is the session that may confirm it.
+    """
     await delete_second_factor(session, user_number)
     values = {"user_number": user_number, "secret_encrypted": secret_encrypted, "created_at": now}
-    await session.connection.execute(insert(second_factors).values(**values))
+    begun_in = None if session_digest is None else as_binary(session_digest)
+    await session.connection.execute(insert(second_factors).values(session_digest=begun_in, **values))
 
 
 async def confirm_second_factor(session: WriteSession, user_number: int, now: datetime) -> None:
     """Take the second factor of an account into use."""
-    taken = update(second_factors).where(second_factors.c.user_number == user_number).values(confirmed_at=now)
-    await session.connection.execute(taken)
+    taken = update(second_factors).where(second_factors.c.user_number == user_number)
+    await session.connection.execute(taken.values(confirmed_at=now, session_digest=None))
 
 
 async def use_step(session: WriteSession, user_number: int, secret_encrypted: str, step: int) -> bool:

@@ -113,9 +113,9 @@ def _redirect(request: Request, page: str) -> RedirectResponse:
     # Only the path: the client chooses the host in its Host header.
     path = request.url_for(f"admin:{page}").path
     current = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
-    # A redirect cannot send a form again.
-    query = f"?{urlencode({'next': current})}" if request.method in ("GET", "HEAD") else ""
-    return RedirectResponse(path + query, status_code=303)
+    # A redirect cannot send a form again. But some forms know the page to show after them.
+    next = current if request.method in ("GET", "HEAD") else request.query_params.get("next")
+    return RedirectResponse(path + (f"?{urlencode({'next': next})}" if next else ""), status_code=303)
 
 
 def _matched(request: Request) -> BaseRoute | None:

@@ -51,6 +51,7 @@ class SecondFactorPage(Page):
             codes = await second_factor.confirm(services_of(request), identity_of(request), code)
         except ProblemError as problem:
             return await self._show(request, problem)
+        flash(request, gettext("You were signed out everywhere else."), "success")
         return await self._show(request, codes=codes)
 
     @route("/codes", methods=["POST"], name="second-factor-codes")

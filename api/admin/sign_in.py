@@ -194,7 +194,12 @@ class ConfirmPage(FormPage):
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
         """Confirm the session and return to the page that needs it."""
-        secret = await confirmation.confirm(services_of(request), identity_of(request), typed.get("password", ""))
+        try:
+            secret = await confirmation.confirm(services_of(request), identity_of(request), typed.get("password", ""))
+        except ProblemError as problem:
+            if problem.status != HTTPStatus.UNAUTHORIZED:
+                raise
+            return to_sign_in(request, problem, next_of(request))
         return redirect_with_session(request, secret, next_of(request))
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
@@ -271,6 +276,12 @@ def redirect_with_session(request: Request, secret: str, path: str) -> Response:
     response = RedirectResponse(path, 303)
     cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
     return response
+
+
+def to_sign_in(request: Request, problem: ProblemError, path: str) -> Response:
+    """Redirect a browser whose session has ended to the sign-in page, which leads on to ``path`` and shows why."""
+    flash(request, problem.detail, "error")
+    return RedirectResponse(f"/admin/login?{urlencode({'next': path})}", 303)
 
 
 def passwords_differ(field: str) -> ProblemError:

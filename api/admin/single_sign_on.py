@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,12 +10,13 @@ from starlette.responses import RedirectResponse, Response
 
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, route, services_of
-from api.admin.sign_in import HOME, browser_of, next_of, redirect_with_session, remember_language
+from api.admin.sign_in import HOME, browser_of, next_of, redirect_with_session, remember_language, to_sign_in
 from api.i18n import gettext, lazy_gettext
 from api.identity import cookies, single_sign_on
 from api.identity.identity import Identity
 from api.identity.provider import Provider
 from api.identity.roles import Role
+from api.identity.sign_in import session_ended
 from api.identity.single_sign_on import Attempt, Reply
 from api.problems import ProblemError
 
@@ -50,15 +52,15 @@ class SingleSignOnPage(Page):
         try:
             cookie, state = cookies.read(request, single_sign_on.COOKIE), query.get("state", "")
             attempt = single_sign_on.read_attempt(services_of(request), cookie, state)
-            response = await self._finish(request, provider, attempt, identity)
+            if attempt.session and identity is None:
+                raise session_ended()
+            response = await self._finish(request, provider, attempt)
         except ProblemError as problem:
             response = self._not_finished(request, problem, attempt, identity)
         cookies.forget(request, response, single_sign_on.COOKIE)
         return response
 
-    async def _finish(
-        self, request: Request, provider: Provider, attempt: Attempt, identity: Identity | None
-    ) -> Response:
+    async def _finish(self, request: Request, provider: Provider, attempt: Attempt) -> Response:
         services, query = services_of(request), request.query_params
         reply = Reply(_redirect_uri(request), attempt.state, query.get("code"), query.get("iss"), query.get("error"))
         if attempt.session:
@@ -73,8 +75,13 @@ class SingleSignOnPage(Page):
     def _not_finished(
         self, request: Request, problem: ProblemError, attempt: Attempt | None, identity: Identity | None
     ) -> Response:
-        """Show why, on a page of its own or, in a browser that is signed in, on the page that it came from."""
+        """Show why, on a page of its own or, in a browser that is or was signed in, on the page that it came from.
+
+        If the session has ended, that page first asks for a sign-in.
+        """
         next = HOME if attempt is None else attempt.next
+        if attempt is not None and attempt.session and identity is None:
+            return to_sign_in(request, problem, next)
         if identity is None:
             return self._failed(request, problem, next)
         flash(request, problem.detail, "error")
@@ -97,7 +104,7 @@ class ConfirmAtProviderPage(Page):
     async def index(self, request: Request) -> Response:
         """Redirect to the provider, or to the form for the password in a session that was opened with one."""
         if identity_of(request).opened_by != "sso":
-            return RedirectResponse(LATEST, 303)
+            return RedirectResponse(f"{LATEST}?{urlencode({'next': next_of(request)})}", 303)
         try:
             return await to_provider(request, _provider(request), identity_of(request))
         except ProblemError as problem:

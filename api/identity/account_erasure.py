@@ -7,19 +7,14 @@ from api.identity import accounts
 from api.services import AccountServices
 from store import account_erasure
 from store.account_erasure import ErasedAccount
-from store.accounts import NoAccountError
 from store.audit import Actor
 from store.person_export import export_account
 
 
 async def erase_account(services: AccountServices, actor: Actor, number: int) -> ErasedAccount:
     """Erase an account. Raises ProblemError: 404, 409 for the last admin."""
-    await services.store.write(accounts.require_another_admin, number)
-    try:
+    with accounts.problems():
         return await account_erasure.erase_account(services.store, actor, number)
-    except NoAccountError:
-        await accounts.read_user(services, number)  # Raises the problem.
-        raise
 
 
 async def account_records(services: AccountServices, number: int) -> AsyncIterator[dict[str, Any]]:

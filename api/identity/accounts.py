@@ -3,11 +3,12 @@
 The REST API, the pages and the commands change accounts only through these functions.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
 
 from api.i18n import gettext
 from api.identity.binding import binding_change, check_binding
@@ -124,7 +125,7 @@ async def edit_user(
     role = Role(changes["role"] or "") if "role" in changes else None
     async with changing(services.store) as session:
         if role is not None and role != Role.ADMIN:
-            await require_another_admin(session, number)
+            await accounts.require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         columns = _columns(services, before, changes) | binding_change(before, role, changes)
         await accounts.update_user(session, number, columns)
@@ -158,12 +159,12 @@ async def disable(services: AccountServices, actor: Actor, number: int) -> Ended
     Raises ProblemError: 404, 409 if it is the last admin or already disabled.
     """
     async with changing(services.store) as session:
-        await require_another_admin(session, number)
+        await accounts.require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         if before.state == "disabled":
             raise _wrong_state(before, "disabled")
         await accounts.update_user(session, number, {"state": "disabled"})
-        ended = await _end_access(services, session, number)
+        ended = await end_access(services, session, number)
         await audit.record(session, actor, "user.disable", "user", str(number), ended.audit_detail())
     return ended
 
@@ -177,24 +178,31 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
     throttle, password = Throttle(services), temporary_password()
     hashed = await services.passwords.hash(password)
     changes = {"password_hash": hashed, "must_change_password": True, "password_changed_at": services.now()}
+    changes["passwords_until"] = None
     async with changing(services.store) as session:
         user = await accounts.lock_user(session, number)
         if await identities.find_subject(session.connection, number) is not None:
             detail = gettext("The account %(name)s signs in with single sign-on: it has no password here.")
             raise ProblemError(HTTPStatus.CONFLICT, "no_password", detail % {"name": user.name})
         await accounts.update_user(session, number, changes)
-        ended = await _end_access(services, session, number)
+        ended = await end_access(services, session, number)
         await audit.record(session, actor, "user.reset_password", "user", str(number), ended.audit_detail())
     await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
     return password, ended
 
 
 async def sign_out_everywhere(
-    services: AccountServices, actor: Actor, number: int, *, but: bytes | None = None, revoke_tokens: bool = False
+    services: AccountServices,
+    actor: Actor,
+    number: int,
+    *,
+    but: bytes | None = None,
+    revoke_tokens: bool = False,
+    cause: Mapping[str, JSON] = MappingProxyType({}),
 ) -> Ended:
     """End an account's sessions, except the one with the digest ``but``, and revoke its tokens if ``revoke_tokens``.
 
-    Raises ProblemError, 404.
+    The audit log also gets ``cause``. Raises ProblemError, 404.
     """
     async with changing(services.store) as session:
         await accounts.lock_user(session, number)
@@ -203,7 +211,7 @@ async def sign_out_everywhere(
         detail: dict[str, JSON] = {"sessions_ended": ended}
         if revoke_tokens:
             detail["tokens_revoked"] = revoked
-        await audit.record(session, actor, "user.sign_out_everywhere", "user", str(number), detail)
+        await audit.record(session, actor, "user.sign_out_everywhere", "user", str(number), {**detail, **cause})
     return Ended(ended, revoked)
 
 
@@ -212,7 +220,8 @@ async def change_password(
 ) -> Opened:
     """Change the caller's password, end all of its sessions and open a new one.
 
-    Tokens are revoked unless ``keep_tokens``.
+    Tokens are revoked unless ``keep_tokens``. If only an emergency password lets the account in, the new password and
+    session expire when the emergency password does.
     Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current or a weak new password,
     401 if the session has ended.
     """
@@ -222,20 +231,24 @@ async def change_password(
         sentence = gettext("This is your current password: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
     hashed, now = await services.passwords.hash(new), services.now()
-    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
+    changes: dict[str, Any] = {"must_change_password": False, "password_changed_at": now}
     async with changing(services.store) as session:
         user = await accounts.lock_password(session, identity.user_number, known)
         if user is None or not await login_sessions.lock_session(
             session, identity.user_number, identity.session or b""
         ):
             raise session_ended()
-        await accounts.update_user(session, user.number, changes)
+        linked = await identities.find_subject(session.connection, user.number) is not None
+        if services.settings.local_passwords and not linked:
+            changes["passwords_until"] = None
+        changed = replace(user, **changes)
+        await accounts.update_user(session, user.number, {**changes, "password_hash": hashed})
         detail: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
         if not keep_tokens:
             detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, now)
-        secret = await renew(services, session, browser, user)
+        secret = await renew(services, session, browser, changed)
         await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), detail)
-    return Opened(replace(user, must_change_password=False, password_changed_at=now), secret)
+    return Opened(changed, secret)
 
 
 async def record_contacts_read(services: Services, identity: Identity, users: Sequence[User]) -> None:
@@ -321,8 +334,8 @@ def _audit_detail(before: User, columns: Mapping[str, object]) -> dict[str, JSON
     return detail
 
 
-async def _end_access(services: AccountServices, session: WriteSession, number: int) -> Ended:
-    """End all sessions and revoke all tokens of an account."""
+async def end_access(services: AccountServices, session: WriteSession, number: int) -> Ended:
+    """End all sessions and revoke all tokens of an account in the caller's transaction."""
     ended = await login_sessions.delete_sessions(session, number)
     return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
@@ -346,19 +359,22 @@ async def _set_state(
         await audit.record(session, actor, action, "user", str(number), detail)
 
 
-async def require_another_admin(session: WriteSession, number: int) -> None:
-    """Raise ProblemError, 409, if the account is the last admin."""
-    if await accounts.lock_admins(session) == {number}:
-        detail = gettext("This is the last administrator: appoint another one first.")
-        raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)
-
-
 @asynccontextmanager
 async def changing(store: Store) -> AsyncIterator[WriteSession]:
     """Open a transaction in which errors of the store become problems in the language of the request."""
-    try:
+    with problems():
         async with store.writing() as session:
             yield session
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Turn errors of the store about accounts into problems in the language of the request."""
+    try:
+        yield
+    except accounts.LastAdminError:
+        detail = gettext("This is the last administrator: appoint another one first.")
+        raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail) from None
     except accounts.NameTakenError:
         detail = gettext("Another account has this name, or one that looks the same: choose another one.")
         raise ProblemError(HTTPStatus.CONFLICT, "name_taken", detail, field="name") from None

@@ -6,7 +6,7 @@ A stolen token or session cookie is therefore not enough to create tokens or acc
 and contacts. An endpoint requires confirmation with ``identity: ConfirmedAdmin``; a page calls ``require_confirmed``.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
@@ -19,7 +19,7 @@ from api.identity.identity import Identity, Require, signed_in
 from api.identity.observations import Observation
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret
-from api.identity.sign_in import session_ended
+from api.identity.sign_in import require_emergency, session_ended
 from api.identity.throttle import (
     CONFIRMATION_OF_SESSION,
     PASSWORD_CHANGE_OF_SESSION,
@@ -30,6 +30,7 @@ from api.identity.throttle import (
 from api.problems import ProblemError
 from api.services import Services, TheServices
 from store import accounts, audit, login_sessions
+from store.audit import JSON
 from store.session import WriteSession
 
 VALID_FOR = timedelta(minutes=15)
@@ -71,9 +72,11 @@ async def confirm(services: Services, identity: Identity, password: str) -> str:
     """
     password_hash = await check_own_password(services, identity, password, "password")
     async with services.store.writing() as session:
-        if await accounts.lock_password(session, identity.user_number, password_hash) is None:
-            raise _wrong_password("password")
-        return await record_confirmation(services, session, identity)
+        if await accounts.lock_password(session, identity.user_number, password_hash) is not None:
+            return await record_confirmation(services, session, identity)
+    # It was changed meanwhile.
+    await record_failure(services, identity, {"by": "password"})
+    raise _wrong_password("password")
 
 
 async def record_confirmation(services: Services, session: WriteSession, identity: Identity) -> str:
@@ -89,11 +92,19 @@ async def record_confirmation(services: Services, session: WriteSession, identit
     return secret
 
 
+async def record_failure(services: Services, identity: Identity, detail: Mapping[str, JSON]) -> None:
+    """Record a failed confirmation in the audit log, within the limits of observations."""
+    number = str(identity.user_number)
+    observed = Observation("session.confirm_failed", "user", number, number, detail)
+    await services.observations.record(services.store, identity.actor, observed)
+
+
 async def check_own_password(services: Services, identity: Identity, password: str, field: str) -> str:
     """Check the caller's password and return its stored hash. ``field`` names the form field in errors.
 
-    Attempts are counted by session, and separately for a change of the password. Raises ProblemError: 403 for a token,
-    409 for a session of single sign-on, 429 after too many attempts, 422 for a wrong password.
+    Attempts are counted by session, and separately for a change of the password. Raises ProblemError: 403 for a token
+    and for an emergency password that has expired, 409 for a session of single sign-on, 429 after too many attempts,
+    422 for a wrong password.
     """
     if identity.opened_by == "sso":
         detail = gettext("You signed in with single sign-on, so there is no password here: confirm at /admin/confirm.")
@@ -104,13 +115,14 @@ async def check_own_password(services: Services, identity: Identity, password: s
     async with lock_out_recorded(services, identity.actor, identity.user_number):
         await throttle.take(limit)
     async with services.store.reading() as connection:
+        user = await accounts.find_user(connection, identity.user_number)
         password_hash = await accounts.find_password_hash(connection, identity.user_number)
     if password_hash is None or not (await services.passwords.verify(password_hash, password)).right:
         log.warning("password confirmation refused", address=identity.address, user=identity.user_number)
-        number = str(identity.user_number)
-        observed = Observation("session.confirm_failed", "user", number, number)
-        await services.observations.record(services.store, identity.actor, observed)
+        await record_failure(services, identity, {"by": "password"})
         raise _wrong_password(field)
+    if user is not None:
+        require_emergency(user, services.now())
     await throttle.forget(limit)
     return password_hash
 

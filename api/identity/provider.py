@@ -36,7 +36,10 @@ LEEWAY = timedelta(seconds=60)
 METADATA_FOR = timedelta(minutes=5)
 SUBJECT_AT_MOST = 255
 # Signatures with a public key only: with HS256 the client secret would be the key, and `none` is no signature.
+# Ed25519 is the newer name (RFC 9864) of EdDSA with that curve.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
+# Raised by Authlib for JSON values of the wrong type, such as a token_type that is a number.
+WRONG_TYPES = (AttributeError, KeyError, OverflowError, TypeError)
 log = structlog.get_logger(__name__)
 
 
@@ -100,9 +103,10 @@ class Provider:
         """Return the URL at the provider where a person signs in. ``more`` are further parameters."""
         endpoint = _endpoint(await self.metadata(), "authorization_endpoint")
         async with self._client() as client:
-            url, _ = client.create_authorization_url(
-                endpoint, state=state, code_verifier=verifier, nonce=nonce, redirect_uri=redirect_uri, **more
-            )
+            with _answering():
+                url, _ = client.create_authorization_url(
+                    endpoint, state=state, code_verifier=verifier, nonce=nonce, redirect_uri=redirect_uri, **more
+                )
         return str(url)
 
     async def check_sender(self, issuer: str | None) -> None:
@@ -121,15 +125,16 @@ class Provider:
             return None
         given = {"client_id": self.settings.client_id, "post_logout_redirect_uri": redirect_uri}
         hint = {"id_token_hint": id_token} if id_token else {}
-        return str(add_params_to_uri(_endpoint(metadata, "end_session_endpoint"), hint | given))
+        with _answering():
+            return str(add_params_to_uri(_endpoint(metadata, "end_session_endpoint"), hint | given))
 
     async def redeem(self, code: str, redirect_uri: str, nonce: str, verifier: str) -> Answered:
         """Exchange an authorization code for an ID token and validate it. Raises RefusedError, 403."""
         metadata = await self.metadata()
         async with self._client(metadata) as client:
             endpoint = _endpoint(metadata, "token_endpoint")
-            try:
-                with _answering():
+            with _answering():
+                try:
                     token = await client.fetch_token(
                         endpoint,
                         grant_type="authorization_code",
@@ -137,8 +142,8 @@ class Provider:
                         code_verifier=verifier,
                         redirect_uri=redirect_uri,
                     )
-            except AuthlibBaseError as error:
-                raise RefusedError(f"token endpoint: {error}") from None
+                except AuthlibBaseError as error:
+                    raise RefusedError(f"token endpoint: {error}") from None
             id_token, access_token = token.get("id_token"), token.get("access_token")
             if not isinstance(id_token, str) or not isinstance(access_token, str):
                 raise RefusedError("the token endpoint sent no ID token")
@@ -176,9 +181,9 @@ class Provider:
         try:
             keys = KeySet.import_key_set(known)  # type: ignore[arg-type] # it raises an error for anything else
             token = jwt.decode(id_token, keys, registry=JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False))
-            claims = CodeIDToken(token.claims, token.header, expected, given)
+            claims = CodeIDToken(token.claims, _known_to_authlib(token.header), expected, given)
             claims.validate(int(self.now().timestamp()), int(LEEWAY.total_seconds()))
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, *WRONG_TYPES) as error:
             raise RefusedError(f"ID token: {type(error).__name__}: {error}") from None
         subject = claims["sub"]
         if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_AT_MOST:
@@ -196,6 +201,8 @@ class Provider:
             code_challenge_method="S256",
             timeout=SECONDS,
             verify=_tls(),
+            # It would refuse a token that expires within a minute, as all tokens of some providers do.
+            leeway=0,
         )
         async with client:
             yield client
@@ -246,12 +253,17 @@ async def _get(client: AsyncOAuth2Client, url: str, **options: bool) -> Mapping[
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Turn errors of requests into ProviderError."""
+    """Turn errors of requests and of Authlib into ProviderError."""
     try:
         yield
     # ValueError: the body is not JSON. InvalidURL: an address in the metadata is none.
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (AuthlibBaseError, httpx.HTTPError, httpx.InvalidURL, ValueError, *WRONG_TYPES) as error:
         raise ProviderError(f"{type(error).__name__}: {error}") from None
+
+
+def _known_to_authlib(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an ID token's header with the algorithm's older name, by which Authlib finds the hash of ``at_hash``."""
+    return {**header, "alg": "EdDSA"} if header.get("alg") == "Ed25519" else dict(header)
 
 
 @functools.cache

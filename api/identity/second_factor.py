@@ -1,6 +1,7 @@
 """Second factors of accounts with a password: TOTP codes (RFC 6238) and recovery codes.
 
-The secret is encrypted with LIUYAN_CONTACT_KEY. A code is accepted once, a recovery code too.
+The secret is encrypted with LIUYAN_CONTACT_KEY. A code is accepted once, a recovery code too. Only the session that
+began to set up a second factor can finish it, within 15 minutes.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Literal
 
@@ -27,7 +29,7 @@ from api.problems import ProblemError
 from api.services import AccountServices, Services
 from store import accounts, audit, login_sessions, second_factors
 from store.accounts import User
-from store.audit import Actor
+from store.audit import JSON, Actor
 from store.second_factors import SecondFactor
 from store.session import WriteSession
 
@@ -36,6 +38,7 @@ RECOVERY_CODES = 10
 # Codes of the previous and the next 30 seconds are accepted too, because clocks differ and people type slowly.
 STEPS = (-1, 0, 1)
 CODE_AT_MOST = 64
+ENROL_WITHIN = timedelta(minutes=15)
 Used = Literal["code", "recovery code"]
 log = structlog.get_logger(__name__)
 
@@ -50,7 +53,7 @@ class Status:
 
 
 async def read_status(services: Services, identity: Identity) -> Status:
-    """Return the caller's second factor. Its secret is only in a confirmed session, and only until it is in use."""
+    """Return the caller's second factor. Only the confirmed session that sets it up sees its secret."""
     async with services.store.reading() as connection:
         factor = await second_factors.find_second_factor(connection, identity.user_number)
         left = await second_factors.count_recovery_codes(connection, identity.user_number)
@@ -61,7 +64,7 @@ async def read_status(services: Services, identity: Identity) -> Status:
     except ProblemError:
         return Status(False, None, 0)
     secret = contacts_of(services).decrypt(factor.secret_encrypted)
-    if secret is None:
+    if secret is None or not _is_enrolling(services, identity, factor):
         return Status(False, None, 0)
     uri = pyotp.TOTP(secret).provisioning_uri(name=identity.name, issuer_name=ISSUER)
     return Status(False, (secret, uri), 0)
@@ -73,7 +76,7 @@ async def begin(services: Services, identity: Identity) -> None:
     Raises ProblemError: 403 for an unconfirmed session, 409 if a second factor is in use, for single sign-on, and
     without LIUYAN_CONTACT_KEY.
     """
-    require_confirmed(identity, services.now())
+    digest = require_confirmed(identity, services.now())
     _require_password_session(identity)
     encrypted = contacts_of(services).encrypt(pyotp.random_base32())
     async with changing(services.store) as session:
@@ -82,19 +85,20 @@ async def begin(services: Services, identity: Identity) -> None:
         if factor is not None and factor.confirmed_at is not None:
             detail = gettext("Your second factor is in use already: turn it off first to set up another one.")
             raise ProblemError(HTTPStatus.CONFLICT, "second_factor_in_use", detail)
-        await second_factors.replace_second_factor(session, identity.user_number, encrypted, services.now())
+        await second_factors.replace_second_factor(session, identity.user_number, encrypted, services.now(), digest)
 
 
 async def confirm(services: Services, identity: Identity, code: str) -> list[str]:
-    """Take the caller's new second factor into use with its first code. Returns the recovery codes, stored as digests.
+    """Take the caller's new second factor into use with its first code, and end the account's other sessions.
 
-    Raises ProblemError: 403 for an unconfirmed session, 409 if there is nothing to confirm, 422 for a wrong code, 429
-    after too many attempts.
+    Returns the recovery codes, which are stored as digests.
+    Raises ProblemError: 403 for an unconfirmed session, 409 if this session has nothing to confirm, 422 for a wrong
+    code, 429 after too many attempts.
     """
-    require_confirmed(identity, services.now())
+    digest = require_confirmed(identity, services.now())
     async with services.store.reading() as connection:
         factor = await second_factors.find_second_factor(connection, identity.user_number)
-    if factor is None or factor.confirmed_at is not None:
+    if factor is None or not _is_enrolling(services, identity, factor):
         detail = gettext("There is nothing to confirm: start to set up a second factor.")
         raise ProblemError(HTTPStatus.CONFLICT, "no_enrolment", detail)
     async with code_throttled(services, identity.actor, identity.user_number):
@@ -108,8 +112,10 @@ async def confirm(services: Services, identity: Identity, code: str) -> list[str
                 raise wrong_code()
             await second_factors.confirm_second_factor(session, identity.user_number, services.now())
             await _store_codes(session, identity.user_number, codes)
+            ended = await login_sessions.delete_sessions(session, identity.user_number, but=digest)
             number = str(identity.user_number)
-            await audit.record(session, identity.actor, "user.enrol_second_factor", "user", number, {})
+            detail: dict[str, JSON] = {"sessions_ended": ended}
+            await audit.record(session, identity.actor, "user.enrol_second_factor", "user", number, detail)
     return codes
 
 
@@ -131,7 +137,7 @@ async def new_recovery_codes(services: Services, identity: Identity) -> list[str
 
 
 async def turn_off(services: Services, identity: Identity) -> None:
-    """Delete the caller's second factor.
+    """Delete the caller's second factor, and end the account's other sessions.
 
     Raises ProblemError: 403 for an unconfirmed session, 404 without a second factor, 409 if the settings require one.
     """
@@ -143,7 +149,10 @@ async def turn_off(services: Services, identity: Identity) -> None:
 
 
 async def reset(services: AccountServices, actor: Actor, number: int) -> None:
-    """Delete the second factor of an account whose owner has lost it. Raises ProblemError, 404."""
+    """Delete the second factor of an account whose owner has lost it, and end the account's sessions.
+
+    Raises ProblemError, 404.
+    """
     await _delete(services, actor, number, "user.reset_second_factor", None)
     await Throttle(services).forget(Limit(CODE_OF_ACCOUNT, str(number)))
 
@@ -168,6 +177,12 @@ async def use_code(services: Services, user: User, code: str) -> Used | None:
     async with services.store.writing() as session:
         used = await second_factors.use_step(session, user.number, factor.secret_encrypted, step)
     return "code" if used else None
+
+
+def _is_enrolling(services: Services, identity: Identity, factor: SecondFactor) -> bool:
+    """Whether the caller's session began to set up this second factor a short time ago."""
+    begun_here = factor.session_digest is not None and factor.session_digest == identity.session
+    return factor.confirmed_at is None and begun_here and services.now() - factor.created_at < ENROL_WITHIN
 
 
 def _step_of(services: Services, factor: SecondFactor, code: str) -> int | None:
@@ -224,7 +239,8 @@ async def _delete(services: AccountServices, actor: Actor, number: int, action: 
             await _lock(session, within)
         if not await second_factors.delete_second_factor(session, number):
             raise _no_second_factor()
-        await audit.record(session, actor, action, "user", str(number), {})
+        ended = await login_sessions.delete_sessions(session, number, but=within.session if within else None)
+        await audit.record(session, actor, action, "user", str(number), {"sessions_ended": ended})
 
 
 @asynccontextmanager

@@ -119,7 +119,7 @@ async def _sign_in(services: Services, browser: Browser, name: str, password: st
     await throttle.give_back(*shared)
     user, password_hash = known
     require_active(user)
-    _require_valid_password(user, services.now())
+    require_valid_password(user, services.now())
     if verdict.new_hash:
         async with services.store.writing() as session:
             if await accounts.lock_password(session, user.number, password_hash) is not None:
@@ -133,7 +133,10 @@ async def _sign_in(services: Services, browser: Browser, name: str, password: st
 
 
 def _accepts_password(services: Services, user: User, linked: bool) -> bool:
-    """Whether an account can sign in with its password, which is not the case if a person at the provider has it."""
+    """Whether an account can sign in with its password, which is not the case if a person at the provider has it.
+
+    An emergency password is always accepted, until it expires.
+    """
     if user.passwords_until is not None and services.now() < user.passwords_until:
         return True
     return services.settings.local_passwords and not linked
@@ -162,6 +165,7 @@ async def open_with_password(
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
             raise _wrong_name_or_password(services)
+        require_valid_password(current, services.now())
         proof = Proof("password", services.now())
         secret = await open_locked(services, session, browser, current, proof, old_secret, detail)
     return Opened(user, secret)
@@ -195,13 +199,15 @@ async def renew(
 ) -> str:
     """Open a session in the caller's transaction and return the secret for the cookie.
 
-    ``proof`` is by default the password, entered now.
+    ``proof`` is by default the password, entered now. A session that an emergency password opens ends with it.
     """
     now, secret = services.now(), new_secret()
-    proof = proof or Proof("password", now)
+    proof, expires_at = proof or Proof("password", now), now + lifetime_of(services)
+    if proof.by == "password" and user.passwords_until is not None:
+        expires_at = min(expires_at, user.passwords_until)
     agent = (browser.user_agent or "")[:USER_AGENT] or None
     added = login_sessions.LoginSession(
-        *(digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent),
+        *(digest_of(secret), user.number, now, now, expires_at, browser.address, agent),
         confirmed_at=proof.at,
         opened_by=proof.by,
     )
@@ -257,11 +263,23 @@ def _wrong_name_or_password(services: Services) -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
-def _require_valid_password(user: User, now: datetime) -> None:
-    """Raise ProblemError, 403, for a temporary password that has expired."""
-    if user.must_change_password and now - user.password_changed_at >= TEMPORARY_FOR:
-        detail = gettext("Your temporary password has expired: ask an administrator for a new one.")
-        raise ProblemError(HTTPStatus.FORBIDDEN, "password_expired", detail)
+def require_valid_password(user: User, now: datetime) -> None:
+    """Raise ProblemError, 403, for a temporary or an emergency password that has expired."""
+    too_old = user.must_change_password and now - user.password_changed_at >= TEMPORARY_FOR
+    if too_old:
+        raise _password_expired()
+    require_emergency(user, now)
+
+
+def require_emergency(user: User, now: datetime) -> None:
+    """Raise ProblemError, 403, for an emergency password that has expired."""
+    if user.passwords_until is not None and now >= user.passwords_until:
+        raise _password_expired()
+
+
+def _password_expired() -> ProblemError:
+    detail = gettext("Your temporary password has expired: ask an administrator for a new one.")
+    return ProblemError(HTTPStatus.FORBIDDEN, "password_expired", detail)
 
 
 def require_active(user: User) -> None:

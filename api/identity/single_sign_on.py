@@ -17,14 +17,14 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from api.i18n import gettext
 from api.identity import sso_accounts
-from api.identity.confirmation import record_confirmation, require_session
+from api.identity.confirmation import record_confirmation, record_failure, require_session
 from api.identity.identity import Identity
 from api.identity.observations import Observation, anonymous
 from api.identity.provider import LEEWAY, Answered, Provider, ProviderError, RefusedError, claim_of
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, fernet_of
 from api.identity.sign_in import Browser, Opened, Proof, open_locked
-from api.identity.throttle import SIGN_IN_FROM_ADDRESS, Limit, Throttle, lock_out_recorded, network_of
+from api.identity.throttle import SINGLE_SIGN_ON_FROM_ADDRESS, Limit, Throttle, lock_out_recorded, network_of
 from api.problems import ProblemError
 from api.services import Services
 from liuyan.terminal import printable
@@ -119,12 +119,13 @@ async def sign_in(
 ) -> Opened:
     """Open a session for the person whom the provider has signed in. The first time, this creates an account.
 
+    A person who has no role any more loses all sessions and tokens.
     Raises ProblemError: 400 for a state that was used before, 403 if the answer is invalid, the person has no role here
     or the account is not active, 409 if the last admin would lose the role, 429 after too many attempts, 503 if the
     provider does not answer.
     """
     with services.metrics.count_sign_in():
-        limit = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
+        limit = Limit(SINGLE_SIGN_ON_FROM_ADDRESS, network_of(browser.address))
         async with lock_out_recorded(services, anonymous(browser.address), None):
             await Throttle(services).take(limit)
         try:
@@ -144,18 +145,32 @@ async def sign_in(
 async def confirm(services: Services, provider: Provider, identity: Identity, attempt: Attempt, reply: Reply) -> str:
     """Confirm the caller's session with a new proof of identity at the provider; return the session's new secret.
 
+    The account gets the role that the provider gives the person now; without one, its sessions and tokens end.
     Raises ProblemError: 400 for a state that was used before or an attempt of another session, 403 if the answer is
-    invalid, of another person or not newer than the attempt, 401 if the session has ended, 503 if the provider does not
-    answer.
+    invalid, of another person, without a role or not newer than the attempt, 409 if the last admin would lose the role,
+    401 if the session has ended, 503 if the provider does not answer.
     """
+    try:
+        return await _confirm(services, provider, identity, attempt, reply)
+    except ProviderError:
+        raise
+    except ProblemError as problem:
+        await record_failure(services, identity, {"by": "sso", "reason": problem.code})
+        raise
+
+
+async def _confirm(services: Services, provider: Provider, identity: Identity, attempt: Attempt, reply: Reply) -> str:
     if require_session(identity).hex() != attempt.session:
         raise _not_begun()
     answered = await _redeem(services, provider, attempt, reply)
     async with services.store.reading() as connection:
-        person = await identities.find_subject(connection, identity.user_number)
-    if person != (provider.settings.issuer, answered.subject):
+        user = await identities.find_account(connection, provider.settings.issuer, answered.subject)
+    if user is None or user.number != identity.user_number:
         detail = gettext("That is another account than the one you are signed in with here: confirm with the same one.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "other_person", detail)
+    # Before the time of the proof is checked: the role that the provider states is true in any case.
+    role = await _granted(services, provider, identity.address, answered, user)
+    await sso_accounts.apply_role(services, identity.address, user, role)
     proved_at = answered.authenticated_at
     if proved_at is None or proved_at < attempt.begun_at - LEEWAY:
         raise RefusedError(f"asked for a new sign-in at {attempt.begun_at}, but auth_time is {proved_at}")
@@ -194,14 +209,32 @@ async def _redeem(services: Services, provider: Provider, attempt: Attempt, repl
 
 async def _account_of(services: Services, provider: Provider, browser: Browser, answered: Answered) -> User:
     """Return the person's account, with the role that the provider gives it now."""
+    issuer, subject = provider.settings.issuer, answered.subject
+    async with services.store.reading() as connection:
+        user = await identities.find_account(connection, issuer, subject)
+    role = await _granted(services, provider, browser.address, answered, user)
+    if user is None:
+        return await sso_accounts.create(services, browser, sso_accounts.Person(issuer, subject, answered.claims), role)
+    await sso_accounts.apply_role(services, browser.address, user, role)
+    return user
+
+
+async def _granted(
+    services: Services, provider: Provider, address: str | None, answered: Answered, user: User | None
+) -> Role:
+    """Return the role that the provider gives the person. ``user`` is the person's account, if there is one.
+
+    Raises ProblemError, 403, without a role, after ending the account's sessions and revoking its tokens.
+    """
     settings = provider.settings
     granted = settings.role_of(_values(claim_of(answered.claims, settings.role_claim)))
-    if granted is None:
-        log.warning("single sign-on without a role", claim=settings.role_claim, address=browser.address)
-        detail = gettext("You have no role here: ask an administrator for access, then sign in again.")
-        raise ProblemError(HTTPStatus.FORBIDDEN, "no_role", detail)
-    person = sso_accounts.Person(settings.issuer, answered.subject, answered.claims)
-    return await sso_accounts.account_of(services, browser, person, Role(granted))
+    if granted is not None:
+        return Role(granted)
+    log.warning("single sign-on without a role", claim=settings.role_claim, address=address)
+    if user is not None:
+        await sso_accounts.lose_role(services, address, user, "no_role")
+    detail = gettext("You have no role here: ask an administrator for access, then sign in again.")
+    raise ProblemError(HTTPStatus.FORBIDDEN, "no_role", detail)
 
 
 async def _open(services: Services, browser: Browser, user: User, answered: Answered, old_secret: str | None) -> Opened:

@@ -32,6 +32,9 @@ from store.store import Store
 # people behind one address can sign in.
 SIGN_IN_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SIGN_IN_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
+# Answers of the provider cannot be guessed: the limit only bounds the work that refused ones cause. It is separate, so
+# that wrong passwords from an address do not keep the people there from single sign-on, and the other way round.
+SINGLE_SIGN_ON_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sso-address")
 # A browser that signed in to the account before is counted separately: nobody else can use up its attempts.
 SIGN_IN_OF_BROWSER = RateLimitItemPerMinute(10, 15, namespace="browser")
 # Counted by session, not by account or address: neither the thief of a session nor a neighbour in the network must be

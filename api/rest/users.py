@@ -119,7 +119,7 @@ async def reset_password(services: TheServices, identity: ConfirmedAdmin, number
 
 @router.delete("/{number}/second-factor", summary="Reset a second factor", status_code=204, responses=ONE)
 async def reset_second_factor(services: TheServices, identity: ConfirmedAdmin, number: Number) -> None:
-    """Delete an account's second factor, because its owner has lost device and recovery codes."""
+    """Delete an account's second factor, because its owner has lost device and recovery codes. Its sessions end."""
     await second_factor.reset(services, identity.actor, number)
 
 

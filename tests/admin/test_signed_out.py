@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from api.identity import cookies
 from api.identity.roles import Role
 from store.login_sessions import delete_sessions
-from tests.admin.conftest import Visits
+from tests.admin.conftest import PASSWORD, Visits
 from tests.admin.looking import check_accessibility, shot
 
 pytestmark = pytest.mark.timeout(120)
@@ -57,3 +57,19 @@ async def test_a_form_is_sent_after_signing_in_again(visits: Visits) -> None:
     await sign_in_elsewhere(visits, page, number)
     await expect(page.get_by_role("alert")).to_have_text("公告已保存。")
     await expect(page.get_by_role("main")).to_contain_text("周五维护")
+
+
+async def test_a_session_that_ends_in_the_dialog_for_the_password_leads_to_sign_in(visits: Visits) -> None:
+    """The link is in the dialog: while it is open, nothing else can be clicked."""
+    visits.allow(SIGNED_OUT)
+    number = await visits.site.add_user("小己", Role.USER)
+    page = await visits.open(number, "/admin/account", confirmed=False)
+    await page.get_by_label("用途").fill("夜间导出")
+    await page.get_by_role("button", name="创建令牌").click()
+    await page.get_by_label("您的密码", exact=True).fill(PASSWORD)
+    await end_session(visits, number)
+    await page.get_by_role("button", name="确认", exact=True).click()
+    await expect(page.locator("#confirm-password #signed-out")).to_contain_text("您已退出登录")
+    await page.locator("#signed-out a").click(trial=True)
+    await sign_in_elsewhere(visits, page, number)
+    await expect(page.locator("#token-secret")).to_be_visible()

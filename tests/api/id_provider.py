@@ -1,7 +1,9 @@
 """A real OpenID Connect provider on localhost, with Authlib's server side, that tests can also make lie."""
 
+import hashlib
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,13 +17,14 @@ from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, Response, jsonify, redirect, request
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import KeySet, OKPKey, RSAKey
 from pydantic import SecretStr
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from liuyan.settings import Settings
 from liuyan.single_sign_on import parse_roles
 
+HONEST = object()
 CLIENT_ID, CLIENT_SECRET = "liuyan", "the secret of the client"
 LOGIN_PAGE = """<!doctype html><html lang="zh"><title>员工登录</title>
 <form method="post"><button>以 {name} 登录</button></form></html>"""
@@ -97,7 +100,8 @@ class IdProvider:
     """The provider. ``person`` are the claims of the person at the browser; without ``asks`` it signs them in at once.
 
     The other fields make it lie: ``claims`` replace those of ID tokens, ``algorithm`` and ``key`` their signature,
-    ``metadata`` its own description, which lacks ``without``, ``statuses`` the responses of endpoints.
+    ``metadata`` its own description, which lacks ``without``, ``statuses`` the responses of endpoints, and ``token``
+    fields of the token endpoint's.
     """
 
     url: str = ""
@@ -110,11 +114,13 @@ class IdProvider:
     keeps_codes: bool = False
     claims: dict[str, Any] = field(default_factory=dict)
     algorithm: str = "RS256"
-    published: RSAKey = field(default_factory=new_key)
+    published: RSAKey | OKPKey = field(default_factory=new_key)
+    published_as: object = HONEST
     key: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
     statuses: dict[str, int] = field(default_factory=dict)
+    token: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     signed_out: list[dict[str, str]] = field(default_factory=list)
@@ -197,6 +203,15 @@ class IdTokens(OpenIDCode):  # type: ignore[misc] # Authlib has no types
     def resolve_client_private_key(self, client: Client) -> Any:
         return self.provider.key or self.provider.published
 
+    def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
+        at_hash = {}
+        if self.provider.algorithm == "Ed25519":  # Authlib leaves it out.
+            digest = hashlib.sha512(token["access_token"].encode()).digest()
+            at_hash = {"at_hash": urlsafe_b64encode(digest[:32]).rstrip(b"=").decode()}
+        request.user = {**request.user, **at_hash}
+        encoded: str = super().encode_id_token(token, request)
+        return encoded
+
     def generate_user_info(self, user: dict[str, Any], scope: str) -> UserInfo:
         provider = self.provider
         groups = {"groups": provider.groups} if provider.groups_in == "id_token" else {}
@@ -224,10 +239,10 @@ def _app(provider: IdProvider) -> Flask:
     app.before_request(lambda: _failure(provider))
     for path, method, view in (
         ("/.well-known/openid-configuration", "GET", lambda: jsonify(provider.described())),
-        ("/keys", "GET", lambda: jsonify(KeySet([provider.published]).as_dict(private=False))),
+        ("/keys", "GET", lambda: jsonify(_keys(provider))),
         ("/authorize", "GET", lambda: _authorize(provider, server)),
         ("/authorize", "POST", lambda: _authorize(provider, server)),
-        ("/token", "POST", server.create_token_response),
+        ("/token", "POST", lambda: _token(provider, server)),
         ("/userinfo", "GET", lambda: _userinfo(provider)),
         ("/end", "GET", lambda: _end(provider)),
     ):
@@ -250,6 +265,16 @@ def _authorize(provider: IdProvider, server: Any) -> Any:
         provider.authenticated_at = int(time.time())
     grant = server.get_consent_grant(end_user=provider.person)
     return server.create_authorization_response(grant_user=provider.person, grant=grant)
+
+
+def _keys(provider: IdProvider) -> object:
+    honest = KeySet([provider.published]).as_dict(private=False)
+    return honest if provider.published_as is HONEST else provider.published_as
+
+
+def _token(provider: IdProvider, server: Any) -> Any:
+    answer = server.create_token_response()
+    return jsonify({**answer.get_json(), **provider.token}) if provider.token else answer
 
 
 def _userinfo(provider: IdProvider) -> Response:

@@ -223,7 +223,7 @@ def test_break_glass_prints_a_temporary_password_for_an_admin(database: Database
     assert database.is_valid(database.people["小管"].token)
     refused = database.run("break-glass", "小审")
     assert refused.stderr == "liuyan: The account 小审 is not an active administrator.\n"
-    assert database.changes() == [("user.break_glass", "command", {})]
+    assert database.changes() == [("user.break_glass", "command", {"sessions_ended": 0})]
 
 
 def test_linking_requires_single_sign_on(database: Database) -> None:
@@ -234,5 +234,27 @@ def test_linking_requires_single_sign_on(database: Database) -> None:
         "LIUYAN_SSO_CLIENT_ID": "liuyan",
         "LIUYAN_SSO_ROLES": "user=*",
     }
+    wrong = database.run("link-sso", "小审", "person-1 ", **sso)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("liuyan: The subject must be the claim `sub` as the provider sends it: 1 to 255 ")
     done = database.run("link-sso", "小审", "person-1", **sso)
     assert (done.returncode, done.stdout) == (0, "The account 小审 signs in with single sign-on now.\n")
+    taken = database.run("link-sso", "小管", "person-1", **sso)
+    assert taken.stderr == (
+        "liuyan: This person has the account 小审 already: unlink it first, with `liuyan api unlink-sso`.\n"
+    )
+
+
+def test_unlinking_needs_no_provider(database: Database) -> None:
+    sso = {"LIUYAN_SSO_ISSUER": "https://id.example", "LIUYAN_SSO_CLIENT_ID": "x", "LIUYAN_SSO_ROLES": "user=*"}
+    assert database.run("link-sso", "小审", "person-1", **sso).returncode == 0
+    done = database.output("unlink-sso", "小审")
+    assert done == "The account 小审 is no longer linked. Sessions ended: 0. Tokens revoked: 1.\n"
+    again = database.run("unlink-sso", "小审")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == "liuyan: The account 小审 is not linked to a person at the provider.\n"
+    detail = {"issuer": "https://id.example", "sessions_ended": 0, "tokens_revoked": 1}
+    linked = {"issuer": "https://id.example", "sessions_ended": 1}
+    assert database.changes() == [("user.link", "command", linked), ("user.unlink", "command", detail)]
+    shown = database.output("unlink-sso", "--help")
+    assert "Example: liuyan api unlink-sso" in shown

@@ -18,6 +18,7 @@ from api.identity.confirmation import VALID_FOR as CONFIRMED_FOR
 from api.identity.cookies import SESSION
 from api.identity.csrf import HEADER
 from api.identity.roles import Role
+from api.identity.second_factor import ENROL_WITHIN
 from store.admin_tables import recovery_codes, second_factors, users
 from tests.api.conftest import Api
 from tests.api.people import PASSWORD, Person, add_person
@@ -48,6 +49,7 @@ async def enrol(api: Api, client: httpx.AsyncClient) -> tuple[pyotp.TOTP, list[s
     totp = pyotp.TOTP(found[1])
     done = await post(client, "confirm", code=totp.at(api.clock()))
     assert done.status_code == 200, done.text
+    assert "You were signed out everywhere else." in done.text
     codes = re.findall(r'<li class="user-select-all">([a-z2-9-]{19})</li>', done.text)
     assert len(set(codes)) == 10
     api.clock.ahead += STEP
@@ -86,7 +88,7 @@ async def test_signing_in_takes_two_steps(api: Api) -> None:
         assert COOKIE not in client.cookies
         assert (await client.get("/api/v1/account")).json()["second_factor"] is True
     assert [(action, id, detail) for action, id, detail in await changes(api)] == [
-        ("user.enrol_second_factor", str(person.number), {}),
+        ("user.enrol_second_factor", str(person.number), {"sessions_ended": 0}),
         ("session.sign_in", str(person.number), {"second_factor": "code"}),
     ]
 
@@ -291,6 +293,60 @@ async def test_the_secret_is_shown_only_until_it_is_in_use_and_in_a_confirmed_se
             assert (await sign_in(other, "小王")).headers["location"] == "/admin/"
 
 
+async def test_a_change_of_the_second_factor_ends_the_other_sessions(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    async with browser(api) as client, browser(api) as other:
+        client.cookies.set(SESSION, person.session, domain="liuyan.test")
+        await sign_in(other, "小王")
+        totp, _ = await enrol(api, client)
+        assert (await is_in(client), await is_in(other)) == (True, False)
+        await sign_in(other, "小王")
+        await enter(other, totp.at(api.clock()))
+        assert await is_in(other)
+        assert (await post(client, "off")).status_code == 303
+        assert (await is_in(client), await is_in(other)) == (True, False)
+    recorded = {action: detail for action, _, detail in await changes(api)}
+    assert recorded["user.enrol_second_factor"] == recorded["user.disable_second_factor"] == {"sessions_ended": 1}
+    assert (await api.anonymous.get("/api/v1/account", headers=person.bearer)).status_code == 200
+
+
+async def test_only_the_session_that_began_can_finish(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    async with browser(api) as client, browser(api) as other:
+        client.cookies.set(SESSION, person.session, domain="liuyan.test")
+        await post(client, "begin")
+        secret = re.search(r'id="secret">([A-Z2-7]{32})<', (await client.get(PAGE)).text)
+        assert secret
+        code = pyotp.TOTP(secret[1]).at(api.clock())
+        await sign_in(other, "小王")  # Confirmed too.
+        assert 'id="secret"' not in (await other.get(PAGE)).text
+        assert (await post(other, "confirm", code=code)).status_code == 409
+        # Confirming the session changes its secret, but it is the same session.
+        token = await token_of(client, "/admin/confirm")
+        await client.post("/admin/confirm", data={"csrftoken": token, "password": PASSWORD})
+        assert client.cookies[SESSION] != person.session
+        assert secret[1] in (await client.get(PAGE)).text
+        assert (await post(client, "confirm", code=code)).status_code == 200
+
+
+async def test_setting_it_up_takes_at_most_fifteen_minutes(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    async with browser(api) as client:
+        client.cookies.set(SESSION, person.session, domain="liuyan.test")
+        await post(client, "begin")
+        api.clock.ahead += ENROL_WITHIN
+        token = await token_of(client, "/admin/confirm")
+        await client.post("/admin/confirm", data={"csrftoken": token, "password": PASSWORD})
+        assert 'id="secret"' not in (await client.get(PAGE)).text
+        async with api.store.reading() as connection:
+            stored = (await connection.execute(select(second_factors.c.secret_encrypted))).scalar_one()
+        secret = contacts_of(api.services).decrypt(stored)
+        assert secret
+        code = pyotp.TOTP(secret).at(api.clock())
+        assert (await post(client, "confirm", code=code)).status_code == 409
+        await enrol(api, client)
+
+
 async def test_a_wrong_first_code_takes_nothing_into_use(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     async with browser(api) as client:
@@ -318,7 +374,7 @@ async def test_an_admin_resets_the_second_factor_of_another_account(api: Api) ->
     assert problem(await api.page.delete(path), 404)["code"] == "no_second_factor"
     async with browser(api) as client:
         assert (await sign_in(client, "小王")).headers["location"] == "/admin/"
-    assert ("user.reset_second_factor", str(person.number), {}) in await changes(api)
+    assert ("user.reset_second_factor", str(person.number), {"sessions_ended": 1}) in await changes(api)
 
 
 async def test_a_lost_key_leaves_recovery_codes(api: Api) -> None:

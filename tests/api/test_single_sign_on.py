@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2 as httpx
 import pytest
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, OKPKey
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
@@ -245,6 +245,7 @@ async def test_a_disabled_account_is_refused(api: Api, provider: IdProvider) -> 
         {"claims": {"sub": 7}},
         {"claims": {"sub": "x" * 256}},
         {"claims": {"at_hash": "of another access token"}},
+        {"claims": {"at_hash": 7}},
         {"algorithm": "none"},
         {"key": new_key()},
         {"algorithm": "HS256", "key": OctKey.import_key(CLIENT_SECRET)},
@@ -261,6 +262,65 @@ async def test_an_invalid_id_token_is_refused(api: Api, provider: IdProvider, li
         query = select(audit_log.c.detail).where(audit_log.c.action == "session.sign_in_failed")
         [recorded] = (await connection.execute(query)).scalars().all()
     assert json.loads(recorded) == {"by": "sso", "reason": "sso_refused"}
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+async def test_id_tokens_signed_with_ed25519_are_accepted(
+    api: Api, provider: IdProvider, algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "published", OKPKey.generate_key("Ed25519", {"kid": "one", "use": "sig"}))
+    provider.algorithm = algorithm
+    async with browser(api) as client:
+        assert (await sign_in(client)).status_code == 303
+    provider.claims = {"at_hash": "of another access token"}
+    async with browser(api) as client:
+        assert (await sign_in(client)).status_code == 403
+
+
+@pytest.mark.parametrize("seconds", [5, 30, 60])
+async def test_access_tokens_may_expire_within_a_minute(api: Api, provider: IdProvider, seconds: int) -> None:
+    provider.groups_in, provider.token = "userinfo", {"expires_in": seconds, "refresh_token": "another"}
+    async with browser(api) as client:
+        assert (await sign_in(client)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"token_type": "mac"},
+        {"token_type": 7},
+        {"expires_in": "soon"},
+        {"expires_in": [1]},
+        {"expires_in": 1e400},
+        {"expires_at": 1},
+        {"expires_at": {}},
+    ],
+    ids=str,
+)
+async def test_an_access_token_that_cannot_be_used_gives_one_sentence(
+    api: Api, provider: IdProvider, token: dict[str, object]
+) -> None:
+    provider.groups_in, provider.token = "userinfo", token
+    async with browser(api) as client:
+        answer = await sign_in(client)
+        assert answer.status_code == 503
+        assert sentence(answer).startswith("The sign-in service does not answer as it should.")
+
+
+async def test_an_error_of_the_token_endpoint_is_a_refusal(api: Api, provider: IdProvider) -> None:
+    provider.token = {"error": "temporarily_unavailable", "error_description": ["later"]}
+    async with browser(api) as client:
+        answer = await sign_in(client)
+        assert (answer.status_code, sentence(answer)) == (403, INVALID)
+
+
+@pytest.mark.parametrize("keys", [None, [], {"keys": 7}, {"keys": [7]}, {"keys": [{"kty": "RSA"}]}], ids=str)
+async def test_keys_that_are_none_give_one_sentence(api: Api, provider: IdProvider, keys: object) -> None:
+    provider.published_as = keys
+    async with browser(api) as client:
+        answer = await sign_in(client)
+        assert answer.status_code in (403, 503)
+        assert sentence(answer)
 
 
 async def test_a_clock_that_differs_by_half_a_minute_is_accepted(api: Api, provider: IdProvider) -> None:
@@ -565,7 +625,7 @@ async def test_without_a_provider_the_pages_do_not_exist(api: Api) -> None:
         assert (await client.get("/admin/sso/callback?code=x&state=y")).status_code == 404
         assert "/admin/sso" not in (await client.get("/admin/login")).text
         assert (await sign_in_with_password(client, "admin")).status_code == 303
-        assert (await client.get("/admin/sso/confirm")).headers["location"] == "/admin/confirm"
+        assert (await client.get("/admin/sso/confirm")).headers["location"] == "/admin/confirm?next=%2Fadmin%2F"
 
 
 async def test_a_known_name_with_a_password_is_found_after_single_sign_on(server_api: Api) -> None:
@@ -606,7 +666,7 @@ async def test_in_an_emergency_an_admin_gets_in_for_an_hour(api: Api, provider: 
     other = await add_person(api.store, "小审", Role.REVIEWER, now=api.clock())
     with pytest.raises(ProblemError, match="not an active administrator"):
         await sso_accounts.break_glass(api.services, command_actor("ops"), other.number)
-    assert ("user.break_glass", str(number), {}) in await changes(api)
+    assert ("user.break_glass", str(number), {"sessions_ended": 0}) in await changes(api)
 
 
 async def test_an_existing_account_is_linked_by_command_only(api: Api, provider: IdProvider) -> None:
@@ -619,8 +679,11 @@ async def test_an_existing_account_is_linked_by_command_only(api: Api, provider:
         assert (await sign_in_with_password(client, "小王")).status_code == 401
     assert (await api.anonymous.get("/api/v1/account", headers=person.bearer)).status_code == 200
     other = await add_person(api.store, "小李", now=api.clock())
-    for number, subject in ((other.number, "person-1"), (person.number, "person-2")):
-        with pytest.raises(ProblemError, match="linked to a person already"):
+    for number, subject, words in (
+        (other.number, "person-1", "This person has the account 小王 already"),
+        (person.number, "person-2", "The account 小王 is linked to a person already"),
+    ):
+        with pytest.raises(ProblemError, match=words):
             await sso_accounts.link(api.services, command_actor("ops"), number, subject)
     ended = {"issuer": provider.url, "sessions_ended": 1}
     assert ("user.link", str(person.number), ended) in await changes(api)
@@ -664,6 +727,8 @@ async def test_failed_single_sign_ons_from_an_address_are_throttled(api: Api, pr
         for _ in range(60):
             assert (await sign_in(client)).status_code == 403
         assert (await sign_in(client)).status_code == 429
+        # Nobody is kept from signing in with a password by it.
+        assert (await sign_in_with_password(client, "admin")).status_code == 303
     provider.groups = ["readers"]
     async with browser(api, client="203.0.113.5") as client:
         assert (await sign_in(client)).status_code == 303

@@ -68,7 +68,8 @@ async function waitForSession() {
   link.target = "_blank";
   link.textContent = signIn;
   alert.append(signedOut, link);
-  document.getElementById("alertContainer").prepend(alert);
+  // While a modal dialog is open, nothing outside of it can be clicked.
+  (document.querySelector("dialog:modal form") ?? document.getElementById("alertContainer")).prepend(alert);
   alert.scrollIntoView({ block: "nearest" });
   while (!(await isSignedIn())) await nextLook();
   alert.remove();
