@@ -1,8 +1,8 @@
 """Measure the time from the start of a consumer to its first stored row, and the memory of consumers on one machine.
 
-Consumers are pinned to one core; Kafka and MySQL to the other. Comments wait in Kafka. The first start also computes the
-word tables; the later ones map them. Memory is resident (RSS) and proportional (PSS): pages that consumers share count
-once for all of them together.
+Consumers are pinned to one core; Kafka and MySQL to the other. Comments wait in Kafka. The first start also computes
+the word tables; the later ones map them. Memory is resident (RSS) and proportional (PSS): pages that consumers share
+count once for all of them together.
 
 Usage: python -m benchmarks.start [--rounds 5]
 """
