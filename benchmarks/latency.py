@@ -28,6 +28,7 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.backlog import lock_waits, retries_of
 from benchmarks.consumer import CONSUMER_CORE, SERVERS_CORE, pinned
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
@@ -44,7 +45,8 @@ TARGET_RATE, TARGET_BUDGET = 500, 100
 
 @dataclass(frozen=True)
 class Measurement:
-    """The results at one rate: latencies in milliseconds, CPU seconds of all consumers, and comments per batch."""
+    """The results at one rate: latencies in milliseconds, CPU seconds of all consumers, comments per batch, lock waits
+    of MySQL and repeated transactions."""
 
     budget: int
     rate: int
@@ -54,6 +56,8 @@ class Measurement:
     seconds: float
     comments: int
     batch: float
+    lock_waits: int
+    retries: int
 
     @property
     def cpu_per_comment(self) -> float:
@@ -95,11 +99,15 @@ async def _measure(
         for rate in rates:
             await publisher.publish(rate, WARM_UP_SECONDS)
             first, cpu = publisher.published, sum(map(_cpu_seconds, processes))
+            waits, retries = lock_waits(installation), sum(map(retries_of, processes))
             began = time.monotonic()
             await publisher.publish(rate, seconds)
             await _all_stored(installation, publisher, processes)
             cpu = sum(map(_cpu_seconds, processes)) - cpu
-            measured.append(_measurement(installation, processes, first, budget, rate, cpu, time.monotonic() - began))
+            elapsed = time.monotonic() - began
+            waits, retries = lock_waits(installation) - waits, sum(map(retries_of, processes)) - retries
+            contention = (waits, retries)
+            measured.append(_measurement(installation, processes, first, budget, rate, cpu, elapsed, contention))
             _show(measured[-1])
         for process in processes:
             process.send(signal.SIGTERM)
@@ -155,6 +163,7 @@ def _measurement(
     rate: int,
     cpu: float,
     seconds: float,
+    contention: tuple[int, int],
 ) -> Measurement:
     """Compute the latency of every comment from ``first`` on."""
     batches: dict[datetime, list[tuple[int, datetime]]] = {}
@@ -179,6 +188,7 @@ def _measurement(
         seconds,
         len(latencies),
         len(latencies) / measured,
+        *contention,
     )
 
 
@@ -204,7 +214,8 @@ def _end_of(stored_at: datetime, records: int, commits: Sequence[tuple[float, fl
 def _show(one: Measurement) -> None:
     sys.stderr.write(
         f"budget {one.budget} ms, {one.rate}/s: p50 {one.p50:.0f} ms, p99 {one.p99:.0f} ms, "
-        f"{one.cpu_seconds / one.seconds:.1%} of a core, {one.batch:.1f} comments per batch\n"
+        f"{one.cpu_seconds / one.seconds:.1%} of a core, {one.batch:.1f} comments per batch, "
+        f"{one.lock_waits} lock waits, {one.retries} repeated transactions\n"
     )
 
 
