@@ -39,6 +39,7 @@ TAGS = [
     {"name": "analytics", "description": "Labels, corrections, accuracy, agreement and keywords."},
     {"name": "notices", "description": "Announcements by administrators to everyone who signs in."},
     {"name": "dead letters", "description": "Records that broke the contract: requeue or discard them."},
+    {"name": "platforms", "description": "Labels, trend and rejected events of one platform, for its own team."},
     {"name": "models", "description": "The registered models, and which one is active."},
     {"name": "account", "description": "The caller's own account: password, sessions and tokens."},
     {"name": "users", "description": "All accounts, for administrators."},

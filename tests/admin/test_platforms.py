@@ -28,7 +28,7 @@ async def test_admin_binds_an_account_which_sees_why_its_events_were_rejected(vi
     )
     page = await visits.open(Role.ADMIN, "/admin/users/new")
     await page.get_by_label("账号名").fill("论坛团队")
-    await page.get_by_label("平台方").check()
+    await page.get_by_role("radio", name="平台方").check()
     await page.get_by_label("密码", exact=True).fill("七月 木头 飞机 牛奶糖")
     await page.get_by_label("再次输入密码").fill("七月 木头 飞机 牛奶糖")
     await page.get_by_label("首次登录").uncheck()

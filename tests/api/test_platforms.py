@@ -83,8 +83,8 @@ async def test_platform_reads_its_labels_trend_and_rejected_events(two: Two) -> 
         ("json", "It is not JSON.", "forum:9"),
     ]
     assert answers["rejected/reasons"].json()["rows"] == [
-        {"reason": "refused_by_database", "events": 1},
         {"reason": "json", "events": 1},
+        {"reason": "refused_by_database", "events": 1},
     ]
 
 

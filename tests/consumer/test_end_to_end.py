@@ -157,8 +157,8 @@ async def test_record_too_large_for_the_database_becomes_a_dead_letter(installat
     finally:
         installation.execute(f"SET GLOBAL max_allowed_packet = {packet}")
     assert installation.comments() == 40
-    [(reason, truncated, size)] = installation.query("SELECT reason, truncated, value_bytes FROM dead_letters")
-    assert (reason, truncated, size) == ("refused_by_database", 1, len(large.value or b""))
+    [letter] = installation.query("SELECT reason, platform, truncated, value_bytes FROM dead_letters")
+    assert tuple(letter) == ("refused_by_database", "forum", 1, len(large.value or b""))
     assert installation.counts_that_differ() == []
 
 
