@@ -105,4 +105,4 @@ async def _read(
     )
     index = "comments_by_time" if platform is None else "comments_by_platform_and_time"
     rows = await connection.execute(query.with_hint(comments, f"FORCE INDEX ({index})", "mysql"))
-    return [SampledComment(*row[:-1], negative=bool(row.negative)) for row in rows]
+    return [SampledComment(platform, *others, bool(negative)) for platform, *others, negative in rows]

@@ -176,7 +176,7 @@ def _script_words() -> Mapping[str, object]:
             "score": gettext("Score"),
             "judged": gettext("Judged"),
             "right": gettext("Right"),
-            "wrong": gettext("Wrong"),
+            "wrong": gettext("Mistakes"),
             "annotations": gettext("Annotations"),
             "accuracy": gettext("Accuracy"),
             "low": gettext("Lower bound"),

@@ -38,7 +38,7 @@ FIELD_WORDS: dict[str, str] = {
 AUDITED_WORDS = {
     Audited.ANY: lazy_gettext("Judged"),
     Audited.RIGHT: lazy_gettext("Right"),
-    Audited.WRONG: lazy_gettext("Wrong"),
+    Audited.WRONG: lazy_gettext("Mistakes"),
 }
 CHOICES: dict[str, dict[str, str]] = {
     "label": {str(label): words for label, words in LABEL_WORDS.items()},
