@@ -58,17 +58,24 @@ LEFT_OUT = frozenset({"models: stored comparison"})
 def run(comments: int, database: str | None) -> bool:
     """Fill, measure and print. Return whether every page is fast enough."""
     if database is not None:
-        return asyncio.run(_measure(database, comments))
+        return _report(database, comments)
     free = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
     needed = GIGABYTES_PER_MILLION * comments / 1e6
     if free < needed:
         sys.exit(f"bench-large: {needed:.0f} GB are needed in {tempfile.gettempdir()}, but only {free:.0f} GB are free")
     with MySQL(OPTIONS) as mysql:
-        return asyncio.run(_measure(mysql.create_database("large"), comments))
+        return _report(mysql.create_database("large"), comments)
 
 
-async def _measure(url: str, comments: int) -> bool:
+def _report(url: str, comments: int) -> bool:
     console = Console()
+    passed = asyncio.run(_measure(url, comments, console))
+    for compression, size in bytes_per_event().items():
+        console.print(f"Kafka, compression {compression}: {size:.0f} bytes per event and replica")
+    return passed
+
+
+async def _measure(url: str, comments: int, console: Console) -> bool:
     async with Store.open(url) as store:
         await _migrate(store, PREVIOUS, console)
         if not await store.read(_is_filled):
@@ -78,8 +85,6 @@ async def _measure(url: str, comments: int) -> bool:
         passed = await _pages(store, console)
         for name, work in WORK.items():
             console.print(f"{name}: {await work(store)}")
-    for compression, size in bytes_per_event().items():
-        console.print(f"Kafka, compression {compression}: {size:.0f} bytes per event and replica")
     return passed
 
 

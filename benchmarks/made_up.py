@@ -87,12 +87,12 @@ _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
 REASONS = "'invalid_field', 'not_json', 'missing_key', 'invalid_key', 'too_large', 'not_utf8', 'from_the_future'"
 _SHOWN = "COALESCE(review_label, label)"
 # Sums of a platform's hours from the rows; sums of days, and of all platforms together, from those.
-_SUMS = f"""INSERT INTO count_sums SELECT 1, 'hour', platform, {_HOUR.format("created_at")} AS begins,
+_SUMS = f"""INSERT INTO count_sums SELECT model_number, 'hour', platform, {_HOUR.format("created_at")} AS begins,
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
     SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label),
     SUM(uncertain AND review_label IS NULL AND label = 'positive'),
     SUM(uncertain AND review_label IS NULL AND label = 'negative')
-    FROM comments JOIN predictions ON comment_number = number GROUP BY platform, begins"""
+    FROM comments JOIN predictions ON comment_number = number GROUP BY model_number, platform, begins"""
 _COUNTS = f"""INSERT INTO comment_counts SELECT 'hour', platform, {_HOUR.format("created_at")} AS begins, COUNT(*)
     FROM comments GROUP BY platform, begins"""
 _ADDED_UP = [
@@ -101,8 +101,9 @@ _ADDED_UP = [
     )
     for statement, numbers in (
         (
-            "INSERT INTO count_sums SELECT 1, '{bucket}', {platform} AS whose, {begins} AS starts, {numbers} "
-            "FROM count_sums AS hours WHERE bucket = 'hour' AND platform <> '' GROUP BY whose, starts",
+            "INSERT INTO count_sums SELECT model_number, '{bucket}', {platform} AS whose, {begins} AS starts, "
+            "{numbers} FROM count_sums AS hours WHERE bucket = 'hour' AND platform <> '' "
+            "GROUP BY model_number, whose, starts",
             SUMMED,
         ),
         (
@@ -121,11 +122,12 @@ _WORK_BUCKETS = [
 _WORK = """INSERT INTO reviewer_counts SELECT '{bucket}', {begins} AS begins, reviewer_number, 1,
     {platform} AS platform_or_all, predictions.label, reviews.label, COUNT(*) FROM reviews
     JOIN comments ON comments.number = reviews.comment_number
-    JOIN predictions ON predictions.comment_number = comments.number
+    JOIN predictions ON predictions.comment_number = comments.number AND predictions.model_number = 1
     GROUP BY begins, reviewer_number, platform_or_all, predictions.label, reviews.label"""
 FINISH = (
-    f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
-    FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
+    f"""INSERT INTO hourly_counts SELECT model_number, platform, {_HOUR.format("created_at")} AS hour, label, uncertain,
+    COUNT(*) FROM comments JOIN predictions ON comment_number = number GROUP BY model_number, platform, hour, label,
+    uncertain""",
     _SUMS,
     _COUNTS,
     *_ADDED_UP,
@@ -170,7 +172,7 @@ async def fill(store: Store, size: int) -> None:
             for statement in (COMMENTS, PREDICTIONS):
                 await session.connection.execute(text(statement), {**values, "first": first, "texts": len(made_up)})
     async with store.reading(patient=True) as connection:
-        for statement in (*FINISH, SECOND_MODEL, ANALYZE):
+        for statement in (SECOND_MODEL, *FINISH, ANALYZE):
             await connection.execute(text(statement), values)
         await connection.commit()
 

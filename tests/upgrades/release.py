@@ -1,15 +1,34 @@
-"""The previous release, exported from the history of this repository."""
+"""The previous release, exported from the history of this repository, and a made-up later one."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from liuyan.packages import PACKAGES
+from store.migrate import newest_revision
+
 # The last commit whose newest migration is 0017.
 COMMIT = "0ac79f1"
 REVISION = "0017"
 ROOT = Path(__file__).parents[2]
+LATER_REVISION = "9999"
+LATER = '''"""A migration of a later release, made up for a test."""
+
+import sqlalchemy as sa
+
+from migrations.repeatable import add_column, create_table
+
+revision = "9999"
+down_revision = "{newest}"
+
+
+def upgrade() -> None:
+    add_column("comments", sa.Column("later", sa.Integer, nullable=False, server_default="7"))
+    create_table("later", sa.Column("number", sa.Integer, primary_key=True))
+'''
 
 
 def export_previous(folder: Path) -> Path:
@@ -44,3 +63,12 @@ def run_with(release: Path, script: Path, arguments: Sequence[str]) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def export_later(folder: Path) -> Path:
+    """Write the packages of the working tree into ``folder``, with one more migration, and return it."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    content = LATER.format(newest=newest_revision())
+    (folder / "migrations" / "versions" / f"{LATER_REVISION}_later.py").write_text(content)
+    return folder
