@@ -25,9 +25,12 @@ def download_clients(kind: str) -> Path:
 def install_clients(kind: str, folder: Path) -> None:
     """Write scripts that start the clients, under their usual names, into ``folder``. Raises LocalStackError."""
     root = download_clients(kind)
+    # MariaDB's programs load the authentication of MySQL as a plugin, by default from a system folder.
+    plugins = next(root.glob("usr/lib/*/libmariadb3/plugin"), root)
     for name in PROGRAMS[kind]:
         script = folder / name
-        script.write_text(f'#!/bin/sh\nexec {_quoted(unpacked_command(root, f"usr/bin/{name}"))} "$@"\n')
+        command = _quoted(unpacked_command(root, f"usr/bin/{name}"))
+        script.write_text(f"#!/bin/sh\nexport MARIADB_PLUGIN_DIR='{plugins}'\nexec {command} \"$@\"\n")
         script.chmod(0o755)
 
 
