@@ -27,7 +27,8 @@ from benchmarks.made_up import NEWEST, fill
 from local_stack.mysql import MySQL
 from store.accounts import UserFilter, count_users
 from store.analytics import Bucket, CountFilter, mix_of_all, mix_over_time
-from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
+from store.dead_letter_admin import DeadLetterFilter, DeadLetterState
+from store.dead_letter_counts import count_dead_letters
 from store.migrate import migrate, newest_revision
 from store.notices import current_notices
 from store.overview import consumer_health
