@@ -114,8 +114,8 @@ async def confirm(services: Services, identity: Identity, code: str) -> list[str
             await _store_codes(session, identity.user_number, codes)
             ended = await login_sessions.delete_sessions(session, identity.user_number, but=digest)
             number = str(identity.user_number)
-            detail: dict[str, JSON] = {"sessions_ended": ended}
-            await audit.record(session, identity.actor, "user.enrol_second_factor", "user", number, detail)
+            counts: dict[str, JSON] = {"sessions_ended": ended}
+            await audit.record(session, identity.actor, "user.enrol_second_factor", "user", number, counts)
     return codes
 
 
