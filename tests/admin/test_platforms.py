@@ -26,6 +26,7 @@ async def test_admin_binds_an_account_which_sees_why_its_events_were_rejected(vi
         replace(letter, offset=site.feed.offset + 1, reason="missing_key", key=None),
         replace(letter, offset=site.feed.offset + 2, reason="too_large", platform="shop", key=b"shop:1"),
     )
+    visits.allow("status of 422")
     page = await visits.open(Role.ADMIN, "/admin/users/new")
     await page.get_by_label("账号名").fill("论坛团队")
     await page.get_by_role("radio", name="平台方").check()
@@ -43,7 +44,7 @@ async def test_admin_binds_an_account_which_sees_why_its_events_were_rejected(vi
 
     [account], _ = await site.store.read(list_users, UserFilter(role="platform"), None, 2)
     page = await visits.open(account.number)
-    await expect(page.locator("aside .nav-link")).to_have_text(["首页", "平台", "我的账号"])
+    await expect(page.locator("#sidebar-menu .nav-link")).to_have_text(["首页", "平台", "我的账号"])
     await expect(page.get_by_role("main")).to_contain_text("2 个事件被拒绝")
     await page.get_by_role("link", name="查看原因").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("forum")
