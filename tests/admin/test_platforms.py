@@ -1,5 +1,6 @@
 """Tests of an account that is bound to a platform, from its creation to the reasons of its rejected events."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,6 +27,7 @@ async def test_admin_binds_an_account_which_sees_why_its_events_were_rejected(vi
         replace(letter, offset=site.feed.offset + 1, reason="missing_key", key=None),
         replace(letter, offset=site.feed.offset + 2, reason="too_large", platform="shop", key=b"shop:1"),
     )
+    visits.allow("status of 422")
     page = await visits.open(Role.ADMIN, "/admin/users/new")
     await page.get_by_label("账号名").fill("论坛团队")
     await page.get_by_role("radio", name="平台方").check()
@@ -38,12 +40,12 @@ async def test_admin_binds_an_account_which_sees_why_its_events_were_rejected(vi
     await page.get_by_label("密码", exact=True).fill("七月 木头 飞机 牛奶糖")
     await page.get_by_label("再次输入密码").fill("七月 木头 飞机 牛奶糖")
     await page.get_by_role("button", name="创建账号").click()
-    await page.wait_for_url("**/admin/users/*")
+    await page.wait_for_url(re.compile(r"/users/\d+$"))
     await expect(page.get_by_label("平台（仅平台方填写）")).to_have_value("forum")
 
     [account], _ = await site.store.read(list_users, UserFilter(role="platform"), None, 2)
     page = await visits.open(account.number)
-    await expect(page.locator("aside .nav-link")).to_have_text(["首页", "平台", "我的账号"])
+    await expect(page.locator("#sidebar-menu .nav-link")).to_have_text(["首页", "平台", "我的账号"])
     await expect(page.get_by_role("main")).to_contain_text("2 个事件被拒绝")
     await page.get_by_role("link", name="查看原因").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("forum")
