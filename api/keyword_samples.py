@@ -97,7 +97,8 @@ async def read_sample(
     """
     seconds = PATIENT_FIND_SECONDS if patient else FIND_SECONDS
     entries = {(entry.number, entry.version): entry for side in known.values() for entry in side.entries}
-    sides, texts = {}, {}
+    sides = {}
+    texts: dict[int, tuple[int, str]] = {}
     async with store.reading() as connection:
         for label in LABELS:
             found = await newest_matches(connection, replace(filters, label=label), SAMPLE + 1, seconds)

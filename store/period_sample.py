@@ -94,7 +94,7 @@ async def _read(
 ) -> list[SampledComment]:
     of = comments.c
     label = func.coalesce(of.review_label, predictions.c.label)
-    text = func.substr(of.text, 1, LONGEST_TEXT)
+    text = func.substr(of.text, 1, LONGEST_TEXT).label("text")
     same = (predictions.c.comment_number == of.number) & (predictions.c.model_number == model)
     query = (
         select(of.platform, of.thread, of.author, text, (label == ShownLabel.NEGATIVE).label("negative"))
@@ -105,4 +105,4 @@ async def _read(
     )
     index = "comments_by_time" if platform is None else "comments_by_platform_and_time"
     rows = await connection.execute(query.with_hint(comments, f"FORCE INDEX ({index})", "mysql"))
-    return [SampledComment(platform, *others, bool(negative)) for platform, *others, negative in rows]
+    return [SampledComment(row.platform, row.thread, row.author, row.text, bool(row.negative)) for row in rows]

@@ -44,7 +44,8 @@ def test_contributions_of_threads_add_up_to_the_change() -> None:
     assert thread.points == pytest.approx((45 - 0.2 * 50) / 250)
     assert thread.share == pytest.approx(1)
     [word] = [one for one in found if one.kind is GroupKind.WORD]
-    assert (word.name, word.share) == ("退货", pytest.approx(1))
+    assert word.name == "退货"
+    assert word.share == pytest.approx(1)
     assert not [one for one in found if one.kind is GroupKind.PLATFORM]
 
 
