@@ -29,6 +29,7 @@ from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.health import bind, serve_health
 from liuyan.settings import Settings
+from model.errors import ArtifactError
 from registry.follow import LoadedModel, ModelFollower, load_active
 from registry.register import offer_shipped
 from store.database_roles import Role
@@ -102,7 +103,7 @@ async def _offer_shipped(store: Store) -> None:
     """After an upgrade that ships a new model, register it for people to compare and promote."""
     try:
         offered = await offer_shipped(store, CONSUMER)
-    except StoreError as error:
+    except (ArtifactError, StoreError, OSError) as error:
         log.warning("cannot register the shipped model, the next start tries again", error=str(error))
         return
     if offered is not None:

@@ -11,7 +11,7 @@ from liuyan.packages import PACKAGES
 from store.migrate import newest_revision
 
 # The last commit whose newest migration is 0017.
-COMMIT = "0ac79f1"
+COMMIT = "0ac79f187238ae46da302c6111c4859de9cc4d0a"
 REVISION = "0017"
 ROOT = Path(__file__).parents[2]
 LATER_REVISION = "9999"

@@ -34,11 +34,13 @@ class Load:
     records: int = 0
     reviewed: int = 0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         while not self.stop.is_set():
             await self.publish(20)
             await asyncio.sleep(0.3)
+        self.ended.set()
 
     async def publish(self, count: int) -> None:
         records = [one for n in range(self.comments, self.comments + count) for one in _events(n)]
@@ -64,7 +66,7 @@ def _events(n: int) -> list[Record]:
     events = [comment(n, f"物流很快，第 {n} 次购买", minutes=n)]
     if n % 5 == 0 and n >= EDITED_BEFORE:
         edited = n - EDITED_BEFORE
-        events.append(comment(edited, f"改：味道不错 {n}", minutes=edited, edited=100_000 + n))
+        events.append(comment(edited, f"改：味道不错 {n}", minutes=edited, edited=n))
     if n % 20 == 1 and n >= ERASED_BEFORE:
         events.append(tombstone(n - ERASED_BEFORE))
     return events
@@ -164,7 +166,7 @@ async def more_stored(load: Load, *processes: Process) -> None:
 async def finished(load: Load, release: Path, process: Process) -> None:
     """Stop publishing, wait for the last event, and check that every event has been stored once."""
     load.stop.set()
-    await asyncio.sleep(1)
+    await load.ended.wait()
     at = load.installation
     await asyncio.to_thread(at.wait_for, lambda: at.stored() == load.records, seconds=90, process=process)
     assert {name: at.number(f"SELECT COUNT(*) FROM {name}") for name in load.expected()} == load.expected()
