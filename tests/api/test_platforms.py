@@ -32,7 +32,7 @@ class Two:
     api: Api
     forum: Person
 
-    async def get(self, path: str, **query: object) -> httpx.Response:
+    async def get(self, path: str, **query: str | int) -> httpx.Response:
         """Send a request with the token of the platform's account."""
         return await self.api.anonymous.get(f"{ROOT}/{path}", params=query, headers=self.forum.bearer)
 
@@ -182,8 +182,8 @@ async def test_only_admins_and_the_platform_itself_create_its_tokens(two: Two) -
     for platform in ("shop", "", "detect"):
         status, refused = await new_token(two.api, two.forum, role="platform", platform=platform)
         assert (status, refused["code"]) == (403, "other_platform")
-    for role in ("user", "reviewer", "admin"):
-        assert (await new_token(two.api, two.forum, role=role))[0] == 403
+    for other in ("user", "reviewer", "admin"):
+        assert (await new_token(two.api, two.forum, role=other))[0] == 403
     status, made = await new_token(two.api, two.forum, role="platform")
     assert (status, made["token"]["platform"]) == (201, "forum")
 
