@@ -88,7 +88,7 @@ class SingleSignOnPage(Page):
         return RedirectResponse(next, 303)
 
     def _failed(self, request: Request, problem: ProblemError, next: str) -> Response:
-        shown = {"title": gettext("Signing in did not work"), "next": next}
+        shown = {"title": gettext("Sign-in failed"), "next": next}
         return self.render(request, shown, problem=problem)
 
 
@@ -108,7 +108,7 @@ class ConfirmAtProviderPage(Page):
         try:
             return await to_provider(request, _provider(request), identity_of(request))
         except ProblemError as problem:
-            shown = {"title": gettext("Confirming did not work"), "next": next_of(request), "confirming": True}
+            shown = {"title": gettext("Confirmation failed"), "next": next_of(request), "confirming": True}
             return self.render(request, shown, problem=problem)
 
 

@@ -48,7 +48,7 @@ class ProviderError(ProblemError):
 
     def __init__(self, reason: str) -> None:
         detail = gettext(
-            "The sign-in service does not answer as it should. Try again in a minute; if it happens again, tell an "
+            "The sign-in service gave an unexpected answer. Try again in a minute; if it happens again, tell an "
             "administrator."
         )
         headers = {"Retry-After": str(RETRY_SECONDS)}

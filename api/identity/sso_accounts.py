@@ -59,8 +59,8 @@ async def apply_role(services: Services, address: str | None, user: User, role: 
             raise
         await lose_role(services, address, user, problem.code)
         detail = gettext(
-            "The sign-in service gives you the role %(role)s, but you are the last administrator here. Make another "
-            "one first, with `liuyan api create-admin` for example."
+            "The sign-in service gives you the role %(role)s, but you are the last administrator here. Create "
+            "another administrator first, for example with `liuyan api create-admin`."
         )
         raise ProblemError(problem.status, problem.code, detail % {"role": role}) from None
 

@@ -304,7 +304,7 @@ async def test_an_access_token_that_cannot_be_used_gives_one_sentence(
     async with browser(api) as client:
         answer = await sign_in(client)
         assert answer.status_code == 503
-        assert sentence(answer).startswith("The sign-in service does not answer as it should.")
+        assert sentence(answer).startswith("The sign-in service gave an unexpected answer.")
 
 
 async def test_an_error_of_the_token_endpoint_is_a_refusal(api: Api, provider: IdProvider) -> None:
@@ -433,7 +433,7 @@ async def test_a_provider_that_is_down_gives_one_sentence(api: Api, provider: Id
             answer = await client.get(await at_provider(answer.headers["location"]))
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "30"
-        assert sentence(answer).startswith("The sign-in service does not answer as it should. Try again in a minute")
+        assert sentence(answer).startswith("The sign-in service gave an unexpected answer. Try again in a minute")
         assert "/admin/sso?next=" in answer.text
         provider.statuses = {}
         assert (await sign_in(client)).status_code == 303
