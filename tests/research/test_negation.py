@@ -1,16 +1,12 @@
 """Generated comments with negations."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from model.training.data import digest, part_of
+from research.cases import read_cases
 from research.negation import negations
 
 pytestmark = pytest.mark.programs
-
-CASES = Path(__file__).parents[1] / "model" / "cases.csv"
 
 
 def test_negations_are_balanced_and_in_the_train_part() -> None:
@@ -35,7 +31,6 @@ def test_negations_reverse_the_label() -> None:
 
 
 def test_negations_do_not_contain_test_cases() -> None:
-    with CASES.open(encoding="utf-8", newline="") as stream:
-        cases = [case["text"] for case in csv.DictReader(stream)]
+    cases = [case.text for case in read_cases()]
     assert {digest(text) for text in cases}.isdisjoint(negations(1.0))
     assert not [text for text in cases for one in negations(1.0).values() if one.text == text]
