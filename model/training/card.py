@@ -53,7 +53,7 @@ reaches 1 on them.
 {_row("all", test)}
 
 The uncertain band contains {band["share"]:.1%} of the test comments. Accuracy is {show(band["accuracy_inside"], 3)}
-inside the band and {show(band["accuracy_outside"], 3)} outside it.
+inside the band and {show(band["accuracy_outside"], 3)} outside it.{_neutral(metrics["test"])}
 
 ## Training data
 
@@ -89,11 +89,21 @@ def _ngrams(artifact: Artifact) -> str:
     return f", to which {len(artifact.ngrams):,} weighted pairs and triples of characters are added"
 
 
+def _neutral(test: Mapping[str, Any]) -> str:
+    if "neutral" not in test:
+        return ""
+    neutral = test["neutral"]
+    return (
+        f"\nOf the {neutral['n']:,} test texts that people judged neither positive nor negative, "
+        f"{neutral['share']:.1%} are inside it."
+    )
+
+
 def _command(options: Mapping[str, Any]) -> str:
     """Return the command that takes these options."""
     if options.get("teachers"):
         return "python -m research.build"
-    return "python -m research.train" if options["negations"] else "liuyan model train"
+    return "python -m research.train" if options["negations"] or options.get("neutral") else "liuyan model train"
 
 
 def _reviews(metrics: Mapping[str, Any]) -> str:

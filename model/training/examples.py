@@ -15,7 +15,7 @@ from model.evaluate import Truth
 from model.ngrams import spell_out
 from model.normalise import character_table, normalise
 from model.segment import segment
-from model.training.data import Comment, Part
+from model.training.data import WITHOUT_SENTIMENT, Comment, Part
 from model.training.options import Options
 from model.vocabulary import Vocabulary, choose_words
 
@@ -31,6 +31,29 @@ class Examples:
     weights: Tensor
     positive: Truth
     sources: list[str]
+
+    @property
+    def labelled(self) -> "Examples":
+        """The comments that have a label."""
+        return self._select([row for row, one in enumerate(self.sources) if one not in WITHOUT_SENTIMENT])
+
+    @property
+    def neutral(self) -> "Examples":
+        """The texts without sentiment."""
+        return self._select([row for row, one in enumerate(self.sources) if one in WITHOUT_SENTIMENT])
+
+    def _select(self, rows: list[int]) -> "Examples":
+        if len(rows) == len(self.texts):
+            return self
+        return Examples(
+            keys=[self.keys[row] for row in rows],
+            texts=[self.texts[row] for row in rows],
+            characters=[self.characters[row] for row in rows],
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+            positive=self.positive[rows],
+            sources=[self.sources[row] for row in rows],
+        )
 
 
 def prepare(

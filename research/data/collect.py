@@ -155,7 +155,8 @@ class Clone:
     """Files of a public GitHub repository at a commit. A path may contain *.
 
     ``stars`` or ``labels`` map marks to labels; rows with other marks are left out. Without either, all rows have the
-    label ``positive``, or none if it is None. ``blanks`` removes the blanks between words. Matches of the regular
+    label ``positive``, or none if it is None. ``split`` is written to that column instead of the data set's name.
+    ``blanks`` removes the blanks between words. Matches of the regular
     expression ``cut`` are removed from texts; texts that match ``unwanted`` are left out.
     """
 
@@ -164,8 +165,9 @@ class Clone:
     paths: tuple[str, ...]
     reader: Reader
     stars: Mapping[str, int] = field(default_factory=dict)
-    labels: Mapping[str, bool] = field(default_factory=dict)
+    labels: Mapping[str, bool | None] = field(default_factory=dict)
     positive: bool | None = None
+    split: str = ""
     blanks: bool = False
     cut: str = ""
     unwanted: str = ""
@@ -228,7 +230,8 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
     for done, (clone, file) in enumerate(files):
         report(f"collecting {path}", done, len(files))
         for positive, stars, text in _read(clone, file):
-            split = f"{Path(path).stem}_{stars}" if stars else Path(path).stem
+            name = clone.split or Path(path).stem
+            split = f"{name}_{stars}" if stars else name
             key = digest(text)
             if kept.setdefault(key, (split, positive, text))[1] != positive:
                 conflicting.add(key)
@@ -278,5 +281,9 @@ def _write(path: Path, rows: list[tuple[str, bool | None, str]]) -> None:
             stream.writelines(f"{text}\n" for _, _, text in rows)
             return
         writer = csv.writer(stream, lineterminator="\n")
+        if all(positive is None for _, positive, _ in rows):
+            writer.writerow(("split", "text"))
+            writer.writerows((split, text) for split, _, text in rows)
+            return
         writer.writerow(("split", "label", "text"))
         writer.writerows((split, int(bool(positive)), text) for split, positive, text in rows)
