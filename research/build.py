@@ -42,7 +42,7 @@ def build(
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Dropout rate of the student.")] = 0.4,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of generated negations.")] = 0.3,
-    neutral: Annotated[float, typer.Option(min=0, help="Weight of texts without sentiment.")] = 4.0,
+    neutral: Annotated[float, typer.Option(min=0, help="Weight of texts without sentiment.")] = 6.0,
     ngrams: Annotated[int, typer.Option(min=0, help="Maximum number of character n-grams; 0 trains none.")] = 900_000,
     hidden: Annotated[
         int | None,

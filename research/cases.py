@@ -78,7 +78,14 @@ def tables(results: Sequence[Result]) -> Iterator[str]:
 def cases(
     model: Annotated[Path | None, artifact_option("Artifact folder. Default: the shipped one.")] = None,
 ) -> None:
-    """Label the hand-written cases: correct ones by category, and all errors. The tables are Markdown."""
+    """Label the hand-written cases: correct ones by category, and all errors. The tables are Markdown.
+
+    Examples:
+
+        python -m research.cases
+
+        python -m research.cases --model model
+    """
     for line in tables(judge(load_labeller(model, answer_cache_size=0))):
         write_line(line)
 

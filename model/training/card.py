@@ -101,9 +101,10 @@ def _neutral(test: Mapping[str, Any]) -> str:
 
 def _command(options: Mapping[str, Any]) -> str:
     """Return the command that takes these options."""
-    if options.get("teachers"):
+    if any(" " in teacher for teacher in options.get("teachers", ())):  # named by research.build
         return "python -m research.build"
-    return "python -m research.train" if options["negations"] or options.get("neutral") else "liuyan model train"
+    research = options.get("teachers") or options["negations"] or options.get("neutral")
+    return "python -m research.train" if research else "liuyan model train"
 
 
 def _reviews(metrics: Mapping[str, Any]) -> str:
@@ -119,17 +120,18 @@ def _reviews(metrics: Mapping[str, Any]) -> str:
     return text
 
 
-def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
+def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source], training: str = "Training") -> str:
+    """Describe the initial model of a training, and the initial model of that one."""
     if "before" not in metrics:
         return ""
     before, known = metrics["before"], metrics["rows"]["train"]
     others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
-    text = f"Training started from the artifact `{before['sha256'][:12]}`, which was trained on comments of its own"
+    text = f"{training} started from the artifact `{before['sha256'][:12]}`, which was trained on comments of its own"
     if others["train"]:
         text += f", including:\n\n{_data(others, sources, OF_INITIAL_MODEL)}"
     else:
         text += "."
-    return f"\n{text}\n{_teachers(before['options'])}"
+    return f"\n{text}\n{_teachers(before['options'])}{_before(before, sources, 'The training of that artifact')}"
 
 
 def _network_origin(options: dict[str, Any]) -> str:

@@ -22,10 +22,10 @@ from model.vocabulary import Vocabulary, choose_words
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label, source and offset.
+    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label and source.
 
-    An offset is added to the network's logit in training. It is the logit of the n-grams, which the network has to
-    outweigh, for texts that n-grams are not trained on, and 0 for all others.
+    ``ngram_logits`` are added to the network's logits in training. They are those of the n-grams, which the network has
+    to outweigh, for texts that n-grams are not trained on, and 0 for all others.
     """
 
     keys: Sequence[str]
@@ -35,7 +35,7 @@ class Examples:
     weights: Tensor
     positive: Truth
     sources: list[str]
-    offsets: Tensor
+    ngram_logits: Tensor
 
     @property
     def labelled(self) -> "Examples":
@@ -58,15 +58,15 @@ class Examples:
             weights=self.weights[rows],
             positive=self.positive[rows],
             sources=[self.sources[row] for row in rows],
-            offsets=self.offsets[rows],
+            ngram_logits=self.ngram_logits[rows],
         )
 
-    def with_offsets(self, ngrams: Ngrams) -> "Examples":
-        """Return the comments with the logits of ``ngrams`` as offsets of texts without sentiment."""
+    def with_ngram_logits(self, ngrams: Ngrams) -> "Examples":
+        """Return the comments with the logits of ``ngrams`` for texts without sentiment."""
         rows = [row for row, one in enumerate(self.sources) if one in WITHOUT_SENTIMENT]
-        offsets = torch.zeros(len(self.texts))
-        offsets[rows] = torch.from_numpy(NgramTable(ngrams).logits([self.characters[row] for row in rows]))
-        return replace(self, offsets=offsets)
+        logits = torch.zeros(len(self.texts))
+        logits[rows] = torch.from_numpy(NgramTable(ngrams).logits([self.characters[row] for row in rows]))
+        return replace(self, ngram_logits=logits)
 
 
 def prepare(
@@ -122,7 +122,7 @@ def _examples(
         weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
         positive=numpy.array([one.positive for one in chosen]),
         sources=[one.source for one in chosen],
-        offsets=torch.zeros(len(chosen)),
+        ngram_logits=torch.zeros(len(chosen)),
     )
 
 

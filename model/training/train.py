@@ -78,7 +78,7 @@ def train(
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _train_ngrams(parts["train"], options, progress)
     if len(kept):
-        parts["train"] = parts["train"].with_offsets(kept)
+        parts["train"] = parts["train"].with_ngram_logits(kept)
     network = _create_network(words, options, start, hints, first_vectors)
     reviewed = describe_reviews(comments, reviews, start.metrics if start else None)
     if start and not options.epochs:
@@ -124,7 +124,8 @@ def _initial_model_history(start: Artifact | None) -> dict[str, Any]:
     """Return the metrics entry about the initial model, which has its own data and teachers."""
     if start is None:
         return {}
-    return {"before": {"sha256": start.sha256, "options": start.metrics["options"], "rows": start.metrics["rows"]}}
+    kept = ("options", "rows", "before")
+    return {"before": {"sha256": start.sha256} | {name: start.metrics[name] for name in kept if name in start.metrics}}
 
 
 def _inherited_history(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:

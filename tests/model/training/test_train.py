@@ -201,9 +201,9 @@ def test_the_network_outweighs_ngrams_on_texts_without_sentiment(few_comments: d
     parts, _ = prepare(few_comments | texts, Options(words=50), {}, part_of, None, silent)
     train_part = parts["train"]
     ngrams = fit_ngrams(train_part.characters, train_part.positive, numpy.ones(len(train_part.texts)), 50, 1, silent)
-    offset = train_part.with_offsets(ngrams)
+    offset = train_part.with_ngram_logits(ngrams)
     neutral = numpy.array([source == NEUTRAL for source in train_part.sources])
     assert neutral.any()
-    assert numpy.allclose(offset.offsets[neutral], NgramTable(ngrams).logits(train_part.neutral.characters))
-    assert not offset.offsets[~neutral].any()
+    assert numpy.allclose(offset.ngram_logits[neutral], NgramTable(ngrams).logits(train_part.neutral.characters))
+    assert not offset.ngram_logits[~neutral].any()
     assert train_part.labelled.sources == ["made_up"] * int((~neutral).sum())
