@@ -195,6 +195,6 @@ def turns_of_phrase() -> Iterator[tuple[str, bool]]:
             for place, word in enumerate(words):
                 if (place + number) % every == 0:
                     yield beginning + pattern.replace("{}", word), positive
-    for beginnings, ends, positive in PROSE:
-        for beginning, end in product(beginnings, ends):
+    for starts, ends, positive in PROSE:
+        for beginning, end in product(starts, ends):
             yield beginning + end, positive

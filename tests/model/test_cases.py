@@ -27,12 +27,12 @@ FLOORS = {
     "kaomoji": 6,
     "negation": 15,
     "contrast": 10,
-    "double negation": 20,
-    "comparison": 15,
-    "irony": 9,
+    "double negation": 26,
+    "comparison": 16,
+    "irony": 11,
     "mixed aspects": 15,
-    "question": 12,
-    "placeholder": 12,
+    "question": 17,
+    "placeholder": 13,
 }
 # Categories of texts without sentiment.
 NEUTRAL = {"question", "placeholder"}
