@@ -63,22 +63,27 @@ def data(
 
 
 def _collect(clones: Path, folder: Path | None) -> None:
-    """Create every missing file that comes from clones. Raises UsageError when a repository cannot be cloned."""
+    """Create every missing file that comes from clones. Raises UsageError at the end when some cannot be created."""
     if folder is None:
         raise UsageError("No data folder. Name one with --data-dir or LIUYAN_DATA_DIR.")
     wanted = {path: sources for path, sources in CLONES.items() if not (folder / path).exists()}
     with progress_bar() as progress:
         failed = clone_missing((one for sources in wanted.values() for one in sources), clones, progress)
+        problems = [f"{repository} could not be cloned: {message}" for repository, message in failed.items()]
         for path, sources in wanted.items():
-            if not any(one.repository in failed for one in sources):
+            if any(one.repository in failed for one in sources):
+                continue
+            try:
                 collect_file(path, sources, clones, folder, progress)
-    for repository, message in failed.items():
-        write_line(f"{repository}: {message}", err=True)
-    if failed:
+            except UsageError as error:  # the other files do not depend on this one
+                problems.append(str(error))
+    for problem in problems:
+        write_line(problem, err=True)
+    if problems:
         left_out = [path for path in wanted if not (folder / path).exists()]
         raise UsageError(
-            f"{len(failed)} repositories could not be cloned (messages above), so these files are missing: "
-            f"{', '.join(left_out)}. Run the command again, or build the model without them."
+            f"These files could not be created (messages above): {', '.join(left_out)}. "
+            "Run the command again, or build the model without them."
         )
 
 

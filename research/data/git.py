@@ -1,5 +1,6 @@
 """Clone public repositories with Git."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -31,9 +32,13 @@ def clone_missing(clones: Iterable[Clone], folder: Path, report: Report) -> dict
 
 def _clone(clone: Clone, folder: Path) -> str:
     """Return Git's error message, or nothing when the clone is complete."""
+    # GitHub asks for a password when a repository is gone.
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
     for command in clone.commands(folder):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
+            )
         except FileNotFoundError as error:
             raise UsageError("Git is not installed. Install it, for example with your package manager.") from error
         except subprocess.TimeoutExpired:

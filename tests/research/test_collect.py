@@ -266,12 +266,14 @@ def test_one_command_clones_and_collects(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
     present = Clone("somebody/shop", commit, ("good.txt",), Lines(), positive=True)
     gone = Clone("somebody/gone", commit, ("good.txt",), Lines(), positive=True)
-    monkeypatch.setattr("research.data.__main__.CLONES", {"rated/shop.csv": (present,), "gone.csv": (present, gone)})
+    other = replace(present, paths=("bad.txt",))
+    wanted = {"gone.csv": (present, gone), "other.csv": (other,), "rated/shop.csv": (present,)}
+    monkeypatch.setattr("research.data.__main__.CLONES", wanted)
     result = CliRunner().invoke(app, ["--collect", str(tmp_path / "clones"), "--data-dir", str(folder)])
     assert isinstance(result.exception, UsageError)
-    assert "1 repositories could not be cloned" in str(result.exception)
-    assert "are missing: gone.csv." in str(result.exception)
-    assert "somebody/gone: " in result.stderr
+    assert "could not be created (messages above): gone.csv, other.csv." in str(result.exception)
+    assert "somebody/gone could not be cloned: " in result.stderr
+    assert "bad.txt cannot be read" in result.stderr
     assert (folder / "rated" / "shop.csv").read_text("utf-8") == "split,label,text\nshop,1,很好\n"
     assert not (tmp_path / "clones" / "somebody" / "gone").exists()
 
