@@ -64,7 +64,7 @@ are left out. Only the model is published, not the comments. Licences as stated 
 {_reviews(metrics)}{_before(metrics, sources)}
 Comments from the folder `rated/`, most of them labelled by their stars, have a weight of
 {metrics["options"]["rated_weight"]}; the others have 1. Four stars are a target of 0.9. The more frequent label of such
-a data set is sampled down to 1.5 times the other.
+a data set is sampled down to 1.5 times the other.{_middle(metrics["options"])}
 {_teachers(metrics["options"])}
 Trained by `{_command(metrics["options"])}` with the options below; `curve.csv` is the training curve.
 {_network_origin(metrics["options"])}
@@ -97,6 +97,11 @@ def _neutral(test: Mapping[str, Any]) -> str:
         f"\nOf the {neutral['n']:,} test texts that people judged neither positive nor negative, "
         f"{neutral['share']:.1%} are inside it."
     )
+
+
+def _middle(options: Mapping[str, Any]) -> str:
+    weight = options.get("neutral")
+    return f" Texts without sentiment are a target of 0.5, with a weight of\n{weight}." if weight else ""
 
 
 def _command(options: Mapping[str, Any]) -> str:
