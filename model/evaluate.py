@@ -71,6 +71,12 @@ def uncertain_band(probabilities: Floats, share: float) -> tuple[float, float]:
     return round(0.5 - margin, 4), round(0.5 + margin, 4)
 
 
+def within(probabilities: Floats, low: float, high: float) -> Truth:
+    """Return which probabilities lie in the uncertain band ``low .. high``."""
+    inside: Truth = (probabilities >= low) & (probabilities <= high)
+    return inside
+
+
 @dataclass(frozen=True, slots=True)
 class BandScores:
     """The ``share`` of comments inside the uncertain band, and the accuracy inside and outside it.
@@ -85,7 +91,7 @@ class BandScores:
 
 def score_band(probabilities: Floats, truth: Truth, low: float, high: float) -> BandScores:
     """Measure the uncertain band on these comments."""
-    inside = (probabilities >= low) & (probabilities <= high)
+    inside = within(probabilities, low, high)
     correct = (probabilities >= 0.5) == truth
     return BandScores(float(inside.mean()), _mean(correct[inside]), _mean(correct[~inside]))
 

@@ -5,7 +5,6 @@ validation only. Measured rows are cached under LIUYAN_CACHE_DIR. The table is M
 """
 
 import argparse
-import csv
 import json
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from model.training.gathering import Places, gather_comments
 from model.training.options import Options
 from model.training.train import train
 from model.vocabulary import choose_words
+from research.cases import judge, read_cases
 from research.heldout import HELD_OUT
 from research.hints import OfWords, Vectors, first_vectors
 from research.negation import negations
@@ -39,7 +39,7 @@ from research.teacher.bge import load_bge
 from research.teacher.encoder import build_encoder
 from research.teacher.encoder_training import answer
 
-CASES = Path(__file__).parents[1] / "tests" / "model" / "cases.csv"
+NEGATED = ("negation", "double negation")
 BASE = Options(sample=40_000, epochs=2, ngrams=0)
 Comments = dict[str, Comment]
 
@@ -107,7 +107,7 @@ def main() -> None:
     comments: Comments = {}
     for row in ROWS:
         options = replace(BASE, **row.options)
-        key = f"{row.name} {sorted(asdict(options).items())}"
+        key = f"{row.name} {len(read_cases())} {sorted(asdict(options).items())}"
         if key in measured or (row.vectors and not arguments.vectors):
             continue
         comments = comments or gather_comments(Places(arguments.data_dir, rated=True, held_out=HELD_OUT), BASE).comments
@@ -137,18 +137,15 @@ def _measure(row: Row, options: Options, comments: Comments, vectors: Path | Non
         words = first_vectors(_bge_words(), options.embedding) if options.encoder_words else None
         metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, first_vectors=words)
         labeller = load_labeller(Path(name), answer_cache_size=0)
-        with CASES.open(encoding="utf-8", newline="") as stream:
-            cases = list(csv.DictReader(stream))
-        predictions = labeller.predict([case["text"] for case in cases])
-    correct = [one.label == case["label"] for one, case in zip(predictions, cases, strict=True)]
-    negated = [one for one, case in zip(correct, cases, strict=True) if case["category"] == "negation"]
+        results = judge(labeller)
+    negated = [one.correct for one in results if one.case.category in NEGATED]
     sources = metrics["validation"]["sources"]
     unrated = {one.source for one in comments.values() if not one.rated}
     return {
         "pooled": metrics["validation"]["pooled"]["accuracy"],
         "labelled": fmean(sources[source]["accuracy"] for source in sources if source in unrated),
         "rated": fmean(sources[source]["accuracy"] for source in sources if source not in unrated),
-        "cases": sum(correct),
+        "cases": sum(one.correct for one in results),
         "negations": sum(negated),
     }
 
@@ -189,7 +186,9 @@ def _bge_words() -> OfWords:
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    print("| training | pooled | labelled sets | rated sets | cases (82) | negations (16) |")
+    cases = read_cases()
+    negated = sum(case.category in NEGATED for case in cases)
+    print(f"| training | pooled | labelled sets | rated sets | cases ({len(cases)}) | negations ({negated}) |")
     print("| --- | --- | --- | --- | --- | --- |")
     for row in rows:
         shown = " | ".join(f"{100 * row[name]:.1f}" for name in ("pooled", "labelled", "rated"))

@@ -42,6 +42,7 @@ def build(
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Dropout rate of the student.")] = 0.4,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of generated negations.")] = 0.3,
+    neutral: Annotated[float, typer.Option(min=0, help="Weight of texts without sentiment.")] = 6.0,
     ngrams: Annotated[int, typer.Option(min=0, help="Maximum number of character n-grams; 0 trains none.")] = 900_000,
     hidden: Annotated[
         int | None,
@@ -99,15 +100,15 @@ def build(
     smallest = initial.configuration.sizes["hidden"] if initial else Options().hidden
     student = Options(
         seed=2, epochs=epochs, batch=batch, rate=rate, dropout=dropout, hidden=hidden or smallest,
-        negations=negations, sample=sample,
+        negations=negations, neutral=neutral, sample=sample,
         teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and initial is None,
         rated_weight=rated_weight, ngrams=ngrams,
     )  # fmt: skip
     chosen_device = find_device(device)
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
     labels = Options(
-        epochs=labels_alone, sample=sample, rate=LABELS_RATE, negations=LABELS_NEGATIONS, rated_weight=rated_weight,
-        ngrams=ngrams,
+        epochs=labels_alone, sample=sample, rate=LABELS_RATE, negations=LABELS_NEGATIONS, neutral=neutral,
+        rated_weight=rated_weight, ngrams=ngrams,
     )  # fmt: skip
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
     recipe = Recipe(

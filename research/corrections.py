@@ -10,9 +10,10 @@ import argparse
 import csv
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy
 import torch
@@ -69,9 +70,13 @@ def measure(
 
 
 def sources(artifact: Artifact) -> frozenset[str]:
-    """Return the data sets that a model and its initial model learned from."""
-    all_rows = [artifact.metrics["rows"], artifact.metrics.get("before", {}).get("rows", {})]
-    return frozenset(source for rows in all_rows for source in rows.get("train", {}))
+    """Return the data sets that a model and its initial models learned from."""
+    found: set[str] = set()
+    metrics: Mapping[str, Any] = artifact.metrics
+    while metrics:
+        found.update(metrics["rows"]["train"])
+        metrics = metrics.get("before", {})
+    return frozenset(found)
 
 
 def _correct(start: Artifact, reviews: Sequence[Comment], options: Options, report: Report) -> Artifact:

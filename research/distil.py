@@ -17,7 +17,7 @@ CHUNK_SIZE = 2_048
 def teach(
     comments: dict[str, Comment], teachers: Sequence[Labeller], share: float, report: Report
 ) -> dict[str, Comment]:
-    """Return ``comments`` (by key) with the teachers' mean probability as this ``share`` of their targets."""
+    """Return labelled ``comments`` (by key) with the teachers' mean probability as this ``share`` of their targets."""
     keys = [key for key in comments if part_of(key) == "train"]
     answers = ask(teachers, [comments[key].text for key in keys], report)
     taught = dict(comments)

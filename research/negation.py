@@ -1,14 +1,15 @@
 """Generate comments with negations: negated complaints, negated praise, and contrasts such as 但是.
 
 Real comments contain few negations that reverse the sentiment, so a model learns to rely on single words. The generated
-pairs differ only in the negation. They are composed from our own word lists, have a low weight and are used only for
-training.
+pairs differ only in the negation. Double and softened negations, comparisons and irony are in ``turns_of_phrase``. All
+are composed from our own word lists, have a low weight and are used only for training.
 """
 
 from collections.abc import Iterator, Mapping
 from itertools import product
 
 from model.training.data import NEGATIONS, Comment, digest, part_of
+from research.turns_of_phrase import turns_of_phrase
 
 SUBJECTS = (
     "", "这家店", "老板", "这款手机", "耳机", "这本书", "这部电影", "酒店", "快递", "店员", "这个软件", "外卖", "衣服",
@@ -96,9 +97,9 @@ GOOD_EVENTS = (
 
 
 def negations(weight: float) -> dict[str, Comment]:
-    """Return a few thousand generated comments of the train part by digest, each with this ``weight``."""
+    """Return about twenty thousand generated comments of the train part by digest, each with this ``weight``."""
     generated: dict[str, Comment] = {}
-    for text, positive in (*_negated(), *_turned()):
+    for text, positive in (*_negated(), *_turned(), *turns_of_phrase()):
         key = digest(text)
         if part_of(key) == "train":
             generated[key] = Comment(text, positive, NEGATIONS, float(positive), weight=weight)

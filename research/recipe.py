@@ -24,6 +24,7 @@ from research.cached_runs import fingerprint, run_cached
 from research.data.registry import DESCRIBED
 from research.hints import first_vectors, gather_hints
 from research.negation import with_negations
+from research.neutral import with_neutral
 from research.teacher import ensemble
 from research.teacher.answers import Answers, Teacher, ask
 from research.teacher.augmented import augment_corpus
@@ -143,7 +144,7 @@ def _teach(
 ) -> Mapping[str, object]:
     """Train the student on the teachers' ``answers`` into ``output``. Return its metrics."""
     known = {name: one.known for name, one in answers.items()}
-    comments = with_negations(_targets(corpus, known, options.teachers_share), options.negations)
+    comments = _with_generated(_targets(corpus, known, options.teachers_share), corpus, options)
     return train(
         comments, options, output, callbacks.progress, callbacks.epoch, resume=True,
         start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # n-grams are trained on these comments
@@ -157,11 +158,15 @@ def _learn_labels(
     corpus: Corpus, labels: Options, taught: Artifact, output: Path, recipe: Recipe, callbacks: Callbacks
 ) -> Mapping[str, object]:
     """Train ``taught`` on labels and generated comments into ``output``, and keep its n-grams."""
-    comments = with_negations(corpus.chosen, labels.negations)
+    comments = _with_generated(corpus.chosen, corpus, labels)
     return train(
         comments, with_initial_model(labels, taught), output, callbacks.progress, callbacks.epoch, resume=True,
         start=taught, device=recipe.device, sources=DESCRIBED,
     )  # fmt: skip
+
+
+def _with_generated(comments: Mapping[str, Comment], corpus: Corpus, options: Options) -> dict[str, Comment]:
+    return with_negations(with_neutral(comments, corpus.neutral, options.neutral), options.negations)
 
 
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, callbacks: Callbacks) -> list[Teacher]:

@@ -23,7 +23,7 @@ from model.training.options import Options
 from model.training.train import train
 from research.benchmark.comparison import measure_rival
 from research.benchmark.rivals import Rival, linear, probabilities
-from research.gathering import gather_with_negations
+from research.gathering import gather_with_generated
 from research.heldout import HELD_OUT
 
 # Weibo and PTT, books and films, restaurants, apps and games, and a mixture. Shops, hotels, sights, cars, banks and
@@ -111,7 +111,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     options = replace(OPTIONS, sample=arguments.comments, epochs=arguments.epochs)
-    comments = gather_with_negations(Places(arguments.data_dir, rated=True, held_out=HELD_OUT), options).comments
+    comments = gather_with_generated(Places(arguments.data_dir, rated=True, held_out=HELD_OUT), options).comments
     unknown = set(arguments.leave_out) - {one.source for one in comments.values()}
     if unknown:
         parser.error(

@@ -53,7 +53,7 @@ reaches 1 on them.
 {_row("all", test)}
 
 The uncertain band contains {band["share"]:.1%} of the test comments. Accuracy is {show(band["accuracy_inside"], 3)}
-inside the band and {show(band["accuracy_outside"], 3)} outside it.
+inside the band and {show(band["accuracy_outside"], 3)} outside it.{_neutral(metrics["test"])}
 
 ## Training data
 
@@ -64,7 +64,7 @@ are left out. Only the model is published, not the comments. Licences as stated 
 {_reviews(metrics)}{_before(metrics, sources)}
 Comments from the folder `rated/`, most of them labelled by their stars, have a weight of
 {metrics["options"]["rated_weight"]}; the others have 1. Four stars are a target of 0.9. The more frequent label of such
-a data set is sampled down to 1.5 times the other.
+a data set is sampled down to 1.5 times the other.{_middle(metrics["options"])}
 {_teachers(metrics["options"])}
 Trained by `{_command(metrics["options"])}` with the options below; `curve.csv` is the training curve.
 {_network_origin(metrics["options"])}
@@ -89,11 +89,27 @@ def _ngrams(artifact: Artifact) -> str:
     return f", to which {len(artifact.ngrams):,} weighted pairs and triples of characters are added"
 
 
+def _neutral(test: Mapping[str, Any]) -> str:
+    if "neutral" not in test:
+        return ""
+    neutral = test["neutral"]
+    return (
+        f"\nOf the {neutral['n']:,} test texts that people judged neither positive nor negative, "
+        f"{neutral['share']:.1%} are inside it."
+    )
+
+
+def _middle(options: Mapping[str, Any]) -> str:
+    weight = options.get("neutral")
+    return f" Texts without sentiment are a target of 0.5, with a weight of\n{weight}." if weight else ""
+
+
 def _command(options: Mapping[str, Any]) -> str:
     """Return the command that takes these options."""
-    if options.get("teachers"):
+    if any(" " in teacher for teacher in options.get("teachers", ())):  # named by research.build
         return "python -m research.build"
-    return "python -m research.train" if options["negations"] else "liuyan model train"
+    research = options.get("teachers") or options["negations"] or options.get("neutral")
+    return "python -m research.train" if research else "liuyan model train"
 
 
 def _reviews(metrics: Mapping[str, Any]) -> str:
@@ -109,17 +125,18 @@ def _reviews(metrics: Mapping[str, Any]) -> str:
     return text
 
 
-def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
+def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source], training: str = "Training") -> str:
+    """Describe the initial model of a training, and the initial model of that one."""
     if "before" not in metrics:
         return ""
     before, known = metrics["before"], metrics["rows"]["train"]
     others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
-    text = f"Training started from the artifact `{before['sha256'][:12]}`, which was trained on comments of its own"
+    text = f"{training} started from the artifact `{before['sha256'][:12]}`, which was trained on comments of its own"
     if others["train"]:
         text += f", including:\n\n{_data(others, sources, OF_INITIAL_MODEL)}"
     else:
         text += "."
-    return f"\n{text}\n{_teachers(before['options'])}"
+    return f"\n{text}\n{_teachers(before['options'])}{_before(before, sources, 'The training of that artifact')}"
 
 
 def _network_origin(options: dict[str, Any]) -> str:

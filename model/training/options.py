@@ -13,6 +13,7 @@ class Options:
     1. ``uncertain_share`` is the share of comments in the uncertain band. ``teachers`` are models (SHA-256) whose
     probabilities make up ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256; joined by + for the
     mean of several) whose words and weights training starts from. ``hints`` is the weight of the hint loss.
+    ``negations`` and ``neutral`` are the weights of generated negations and of texts without sentiment; 0 uses none.
     ``encoder_words`` initialises word vectors from the encoder; ``composed`` adds character vectors. ``ngrams`` is the
     maximum number of n-grams. ``sample`` bounds the number of training comments; 0 uses all. Training reads
     ``longest_trained`` words of a text, serving ``maximum_tokens``; both keep head and tail.
@@ -34,6 +35,7 @@ class Options:
     rated_weight: float = 0.5
     reviews_weight: float = 10.0
     negations: float = 0.0
+    neutral: float = 0.0
     sample: int = 0
     maximum_tokens: int = 400
     longest_trained: int = 128

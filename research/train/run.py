@@ -10,10 +10,11 @@ from liuyan.progress import Report, progress_bar
 from model.evaluate import show
 from model.labeller import Labeller
 from model.training.data import Comment
+from model.training.gathering import gather_comments
 from model.training.options import Options
 from model.training.run import Request, WriteLine, learn, line, report_gathered
 from model.training.trainer import Epoch
-from research.gathering import gather_with_negations, with_teachers
+from research.gathering import with_generated, with_teachers
 from research.train.folds import cross_validate
 from research.train.search import search
 
@@ -22,7 +23,7 @@ from research.train.search import search
 class Experiment:
     """A training with optional ``teachers``. With ``folds`` it is cross-validated, with ``trials`` it is a search.
 
-    ``studies`` is the file that stores trials.
+    ``studies`` is the file that stores trials. With ``unlabelled``, teachers also label unlabelled comments.
     """
 
     request: Request
@@ -30,6 +31,7 @@ class Experiment:
     folds: int
     trials: int
     studies: Path
+    unlabelled: bool = True
 
 
 def run(experiment: Experiment, write_line: WriteLine) -> None:
@@ -41,13 +43,16 @@ def run(experiment: Experiment, write_line: WriteLine) -> None:
         raise UsageError(
             "--folds and --search cannot use an earlier model, which was trained on their validation comments."
         )
-    gathered = gather_with_negations(request.places, request.options)
+    gathered = gather_comments(request.places, request.options)
     comments = gathered.comments
     report_gathered(gathered, write_line)
     with progress_bar() as progress:
         if experiment.teachers:
             share = request.options.teachers_share
-            comments = with_teachers(gathered, request.places, experiment.teachers, share, progress)
+            comments = with_teachers(
+                gathered, request.places, experiment.teachers, share, progress, unlabelled=experiment.unlabelled
+            )
+        comments = with_generated(comments, request.places, request.options)
         if experiment.trials:
             _search(experiment, comments, progress, write_line)
         elif experiment.folds:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
 from model.artifact import Artifact, read_artifact
-from model.training.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
+from model.training.data import AUGMENTED, NEGATIONS, PLAIN, UNLABELLED, Comment, Part, digest, part_of
 from model.training.options import Options
 from model.training.trainer import Epoch
 from research.build import app
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.trains
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
-ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0, batch=512))
+ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0, neutral=1.0, batch=512))
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 # This text is in the train part.
 AUGMENTATION = {digest("面和粥都很满意"): "面和粥都很满意"}
@@ -81,7 +81,7 @@ def test_final_epochs_on_labels_only(run: Build, tmp_path: Path) -> None:
     assert metrics["before"]["sha256"] == before.sha256
     assert "teachers" in before.metrics["options"]
     assert not metrics["options"]["teachers"]
-    assert NEGATIONS in metrics["rows"]["train"]
+    assert {NEGATIONS, PLAIN} < metrics["rows"]["train"].keys()
     assert UNLABELLED not in metrics["rows"]["train"]
 
 
@@ -163,7 +163,7 @@ def test_build_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_art
     rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(60))
     (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
     alone = ["--e5-comments", 0, "--bge-comments", 0, "--grus", 0]
-    small = [*alone, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
+    small = [*alone, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0, "--neutral", 0]
 
     def built(name: str, *more: object) -> tuple[Artifact, list[str]]:
         arguments = ["--output", tmp_path / name, "--data-dir", data, *small, *more]

@@ -1,7 +1,11 @@
 """Data sets from clones: reading each file format, and reproducible results."""
 
 import csv
+import io
+import subprocess
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -14,7 +18,9 @@ from research.data.collect import (
     EMOTIONS,
     NUMBERS,
     STARS,
+    Aspected,
     Aspects,
+    Blocks,
     Clone,
     Columns,
     JsonArray,
@@ -22,10 +28,12 @@ from research.data.collect import (
     Lines,
     Reader,
     Sheet,
+    Zipped,
     clean,
     collect,
     missing,
 )
+from research.data.git import clone_missing
 from research.data.registry import DATA_SETS
 from tests.model.reports import silent
 
@@ -65,6 +73,35 @@ def test_json_array_within_objects() -> None:
     assert rows(books, JsonArray("body", "star", within="said")) == [("5", "好看"), ("1", "无聊")]
 
 
+def test_json_array_at_a_path() -> None:
+    content = '{"data": {"list": [{"body": {"text": "不错"}, "score": {"star": "5"}}, {"body": {"text": "无聊"}}]}}'
+    reader = JsonArray("body.text", "score.star", top="data.list")
+    assert rows(content, reader) == [("5", "不错"), ("", "无聊")]
+    assert list(reader.read(b"")) == []
+
+
+def test_blocks_of_several_lines() -> None:
+    content = '<review id="0">\r\n\r\n很好\r\n真的\r\n</review>\n<review id="1">\n很差\n</review>\n'
+    assert rows(content, Blocks(r'<review id="\d+">\s*(?P<text>.*?)\s*</review>')) == [("", "很好\n真的"), ("", "很差")]
+    assert rows('<s a="x">好</s><s>差</s>', Blocks('a="(?P<mark>.)">(?P<text>[^<]*)')) == [("x", "好")]
+
+
+def test_aspects_are_put_in_place() -> None:
+    assert rows("$T$ 很 好\n屏 幕\nPositive\n$T$ 差\n电 池\nNegative\n", Aspected()) == [
+        ("Positive", "屏 幕 很 好"),
+        ("Negative", "电 池 差"),
+    ]
+
+
+def test_a_file_in_an_archive() -> None:
+    archive = io.BytesIO()
+    with ZipFile(archive, "w") as stream:
+        stream.writestr("a.csv", "text,label\n很好,1\n")
+    assert rows(archive.getvalue(), Zipped("a.csv", Columns(0, 1)))[1] == ("1", "很好")
+    with pytest.raises(ValueError, match=r"b\.csv"):
+        rows(archive.getvalue(), Zipped("b.csv", Lines()))
+
+
 def test_sheet(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
@@ -85,6 +122,7 @@ def test_contradictory_aspects_have_no_label() -> None:
 
 def test_older_files_are_read_as_gb18030() -> None:
     assert rows("味道很好\n".encode("gb18030"), Lines())[0] == ("", "味道很好")
+    assert rows(b"\xef\xbb\xbf" + "好".encode() + b"\xff", Lines())[0] == ("", "好\ufffd")
 
 
 def test_html_and_repeated_whitespace_are_removed() -> None:
@@ -119,6 +157,26 @@ def test_collect_from_several_clones(tmp_path: Path) -> None:
     plain = (Clone("somebody/shop", COMMIT, ("bad.txt",), Lines()),)
     assert collect("rated/unlabelled.txt", plain, clones, output, silent) == 2
     assert (output / "rated" / "unlabelled.txt").read_text("utf-8") == "说不清\n太 差 了\n"
+
+
+def test_texts_without_labels_have_no_label_column(tmp_path: Path) -> None:
+    folder = tmp_path / "somebody" / "posts"
+    folder.mkdir(parents=True)
+    (folder / "train.tsv").write_text("label\ttext\n0\t今天有雨\n1\t很生气\n0\t明天开会\n", "utf-8")
+    clone = Clone("somebody/posts", COMMIT, ("train.tsv",), Lines(r"(?P<mark>\d)\t(?P<text>.*)"), labels={"0": None})
+    assert collect("neutral.csv", [replace(clone, split="train")], tmp_path, tmp_path, silent) == 2
+    assert (tmp_path / "neutral.csv").read_text("utf-8") == "split,text\ntrain,今天有雨\ntrain,明天开会\n"
+
+
+def test_marks_in_another_file(tmp_path: Path) -> None:
+    folder = tmp_path / "somebody" / "themes"
+    folder.mkdir(parents=True)
+    (folder / "texts.csv").write_text("很好\n又好又差\n很差\n没说\n", "utf-8")
+    (folder / "marks.csv").write_text("1;1;\n1;-1;\n-1;\n\n", "utf-8")
+    signs = {"1": True, "-1": False}
+    clone = Clone("somebody/themes", COMMIT, ("texts.csv",), Lines(), labels=signs, marks="marks.csv")
+    assert collect("a.csv", [clone], tmp_path, tmp_path, silent) == 2
+    assert (tmp_path / "a.csv").read_text("utf-8") == "split,label,text\na,1,很好\na,0,很差\n"
 
 
 def test_paths_with_a_wildcard_match_files_in_order(tmp_path: Path) -> None:
@@ -186,13 +244,54 @@ def test_clones_agree_with_the_registry() -> None:
             assert labelled or path.endswith("unlabelled.txt")
 
 
-def test_commands_for_missing_clones_are_printed(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["--collect", str(tmp_path / "c"), "--data-dir", str(tmp_path)])
+def test_one_command_clones_and_collects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    github, folder = tmp_path / "github", tmp_path / "data"
+    (github / "somebody" / "shop").mkdir(parents=True)
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(github / "somebody" / "shop"), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("config", "uploadpack.allowFilter", "true")
+    git("config", "uploadpack.allowAnySHA1InWant", "true")
+    for text in ("很好", "改过了"):
+        (github / "somebody" / "shop" / "good.txt").write_text(f"{text}\n", "utf-8")
+        git("add", ".")
+        git("commit", "--quiet", "-m", text)
+    commit = git("rev-parse", "HEAD~1")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{github}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    present = Clone("somebody/shop", commit, ("good.txt",), Lines(), positive=True)
+    gone = Clone("somebody/gone", commit, ("good.txt",), Lines(), positive=True)
+    other = replace(present, paths=("bad.txt",))
+    wanted = {"gone.csv": (present, gone), "other.csv": (other,), "rated/shop.csv": (present,)}
+    monkeypatch.setattr("research.data.__main__.CLONES", wanted)
+    result = CliRunner().invoke(app, ["--collect", str(tmp_path / "clones"), "--data-dir", str(folder)])
     assert isinstance(result.exception, UsageError)
-    assert "are missing in" in str(result.exception)
-    lines = result.stdout.splitlines()
-    assert len(lines) == len({clone.repository for clones_of in CLONES.values() for clone in clones_of})
-    assert all(line.startswith("git clone https://github.com/") and " checkout " in line for line in lines)
+    assert "could not be created (messages above): gone.csv, other.csv." in str(result.exception)
+    assert "somebody/gone could not be cloned: " in result.stderr
+    assert "bad.txt cannot be read" in result.stderr
+    assert (folder / "rated" / "shop.csv").read_text("utf-8") == "split,label,text\nshop,1,很好\n"
+    assert not (tmp_path / "clones" / "somebody" / "gone").exists()
+
+
+def test_present_files_are_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("mine", "utf-8")
+    clone = Clone("somebody/shop", COMMIT, ("good.txt",), Lines(), positive=True)
+    monkeypatch.setattr("research.data.__main__.CLONES", {"a.csv": (clone,)})
+    arguments = ["--collect", str(tmp_path / "clones"), "--data-dir", str(tmp_path)]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "a.csv").read_text("utf-8") == "mine"
+
+
+def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    clone = Clone("somebody/shop", COMMIT, ("good.txt",), Lines(), positive=True)
+    with pytest.raises(UsageError, match="Git is not installed"):
+        clone_missing([clone], tmp_path, silent)
 
 
 def test_collect_without_a_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

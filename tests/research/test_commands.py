@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.programs
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["data", "build", "teacher encoder", "train", "benchmark", "unseen", "corrections", "ablation"]
+COMMANDS = ["data", "build", "teacher encoder", "train", "benchmark", "unseen", "corrections", "ablation", "cases"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

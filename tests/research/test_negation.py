@@ -1,16 +1,12 @@
 """Generated comments with negations."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from model.training.data import digest, part_of
+from research.cases import read_cases
 from research.negation import negations
 
 pytestmark = pytest.mark.programs
-
-CASES = Path(__file__).parents[1] / "model" / "cases.csv"
 
 
 def test_negations_are_balanced_and_in_the_train_part() -> None:
@@ -34,8 +30,17 @@ def test_negations_reverse_the_label() -> None:
     assert all(by_text[one] != by_text[other] for one, other in pairs)
 
 
+def test_double_negations_reverse_the_label_of_single_ones() -> None:
+    by_text = {one.text: one.positive for one in negations(1.0).values()}
+    for double, single in (("没有什么不", "没有什么"), ("没有任何地方不", "没有任何地方"), ("谁会不", "谁会")):
+        pairs = [
+            (text, other) for text in by_text if double in text and (other := text.replace(double, single)) in by_text
+        ]
+        assert pairs
+        assert all(by_text[one] != by_text[other] for one, other in pairs)
+
+
 def test_negations_do_not_contain_test_cases() -> None:
-    with CASES.open(encoding="utf-8", newline="") as stream:
-        cases = [case["text"] for case in csv.DictReader(stream)]
+    cases = [case.text for case in read_cases()]
     assert {digest(text) for text in cases}.isdisjoint(negations(1.0))
     assert not [text for text in cases for one in negations(1.0).values() if one.text == text]

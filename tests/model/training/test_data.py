@@ -7,6 +7,7 @@ import pytest
 from liuyan.errors import LiuyanError
 from model.training.data import (
     FOUR_STARS,
+    NEUTRAL_FILE,
     Comment,
     balance,
     clean,
@@ -99,3 +100,9 @@ def test_simplified_characters() -> None:
     assert table["壞"] == "坏"
     assert "好" not in table
     assert len(table) > 2_000
+
+
+def test_neutral_posts_are_not_read_as_labelled_comments(tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("label,text\n1,很好\n", "utf-8")
+    (tmp_path / NEUTRAL_FILE).write_text("split,text\ntrain,今天有雨\n", "utf-8")
+    assert [one.text for one in read_folder(tmp_path)] == ["很好"]

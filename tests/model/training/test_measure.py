@@ -22,7 +22,7 @@ def test_probabilities_are_calibrated_to_labels() -> None:
     positive = (logits + 0.3 * torch.randn(300) > logits.median()).numpy()
     four_stars = torch.from_numpy(numpy.where(positive, 0.9, 0.0)).float()
     weights = torch.ones(300)
-    examples = Examples([""] * 300, texts, [""] * 300, four_stars, weights, positive, ["shop"] * 300)
+    examples = Examples([""] * 300, texts, [""] * 300, four_stars, weights, positive, ["shop"] * 300, torch.zeros(300))
     configuration, _ = calibrate(network, NONE, examples, Options(embedding=6, hidden=5))
     probabilities = torch.sigmoid(configuration.scale * logits + configuration.shift)
     assert float(probabilities.mean()) == pytest.approx(positive.mean(), abs=0.005)

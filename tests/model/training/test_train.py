@@ -13,12 +13,16 @@ from liuyan.errors import LiuyanError
 from liuyan.progress import Report
 from model.artifact import read_artifact
 from model.labeller import load_labeller
+from model.ngrams import NgramTable
 from model.training import trainer
 from model.training.card import card
-from model.training.data import Comment, digest
+from model.training.data import NEUTRAL, Comment, digest, part_of
+from model.training.examples import prepare
+from model.training.ngram_training import fit_ngrams
 from model.training.options import Options
 from model.training.train import CHECKPOINT, train
 from model.training.trainer import Epoch
+from tests.model.fixtures import THINGS
 from tests.model.reports import silent
 
 pytestmark = pytest.mark.trains
@@ -173,3 +177,36 @@ def test_start_from_an_artifact(tiny_artifact: Path, few_comments: dict[str, Com
 def test_start_from_a_narrower_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
     check_same_predictions(tiny_artifact, few_comments, tmp_path, hidden=13)
     assert read_artifact(tmp_path).configuration.sizes == {"embedding": 8, "hidden": 13}
+
+
+def test_texts_without_sentiment_count_towards_the_band_only(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    options = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
+    texts = [f"第{number}号{thing}在哪里" for number in range(60) for thing in ("酒店", "手机")]
+    neutral = {digest(text): Comment(text, True, NEUTRAL, 0.5, weight=2.0) for text in texts}
+    before = train(few_comments, options, tmp_path / "before", silent, lambda epoch: None)
+    metrics = train(few_comments | neutral, options, tmp_path / "after", silent, lambda epoch: None)
+    for part in ("validation", "test"):
+        assert metrics[part]["pooled"]["n"] == before[part]["pooled"]["n"]
+        assert NEUTRAL not in metrics[part]["sources"]
+        assert metrics[part]["neutral"]["n"] == sum(part_of(key) == part for key in neutral)
+        assert "neutral" not in before[part]
+    assert metrics["rows"]["train"][NEUTRAL] == sum(part_of(key) == "train" for key in neutral)
+
+    def distance(name: str) -> float:
+        return sum(abs(one.probability - 0.5) for one in load_labeller(tmp_path / name).predict(texts))
+
+    assert distance("after") < 0.8 * distance("before")
+    assert "people judged neither positive nor negative" in card(read_artifact(tmp_path / "after"), {})
+
+
+def test_the_network_outweighs_ngrams_on_texts_without_sentiment(few_comments: dict[str, Comment]) -> None:
+    texts = {digest(text): Comment(text, True, NEUTRAL, 0.5) for text in (f"{one}很好吗" for one in THINGS)}
+    parts, _ = prepare(few_comments | texts, Options(words=50), {}, part_of, None, silent)
+    train_part = parts["train"]
+    ngrams = fit_ngrams(train_part.characters, train_part.positive, numpy.ones(len(train_part.texts)), 50, 1, silent)
+    offset = train_part.with_ngram_logits(ngrams)
+    neutral = numpy.array([source == NEUTRAL for source in train_part.sources])
+    assert neutral.any()
+    assert numpy.allclose(offset.ngram_logits[neutral], NgramTable(ngrams).logits(train_part.neutral.characters))
+    assert not offset.ngram_logits[~neutral].any()
+    assert train_part.labelled.sources == ["made_up"] * int((~neutral).sum())
