@@ -75,7 +75,7 @@ def answer(stack: Stack, dashboard: Json, panel: Json, target: Json, shown: Time
         return _metric(stack, target, shown, step)
     with pymysql.connect(**stack.mysql, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("SET time_zone = '+00:00'")
-        chosen = _chosen(cursor, dashboard)
+        chosen = _chosen(cursor, dashboard, shown)
         cursor.execute(sql(target["rawSql"], shown, step, chosen))
         columns = [column[0] for column in cursor.description or ()]
         rows = [[_plain(value) for value in row] for row in cursor.fetchall()]
@@ -105,12 +105,12 @@ def sql(statement: str, shown: TimeRange, step: int, chosen: Mapping[str, Sequen
     return re.sub(r"\$__timeGroupAlias\((\w+), \$__interval\)", group, statement)
 
 
-def _chosen(cursor: Any, dashboard: Json) -> dict[str, list[str]]:
-    """Return all values of each menu, which is what a dashboard shows at first."""
+def _chosen(cursor: Any, dashboard: Json, shown: TimeRange) -> dict[str, list[str]]:
+    """Return all values of each menu in the range, which is what a dashboard shows at first."""
     menus = [menu for menu in dashboard["templating"].get("list", []) if menu["type"] == "query"]
     chosen = {}
     for menu in menus:
-        cursor.execute(menu["query"])
+        cursor.execute(sql(menu["query"], shown, 1, {}))
         chosen[menu["name"]] = [str(value) for (value,) in cursor.fetchall()]
     return chosen
 
