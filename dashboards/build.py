@@ -110,7 +110,7 @@ def _variable(choice: Choice, language: Language) -> dashboard.QueryVariable:
         .multi(True)
         .include_all(True)
         .current(models.VariableOption(text=ALL[language], value="$__all", selected=True))
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
     )
 
 
