@@ -78,6 +78,7 @@ def _write(file: Path, tables: Floats) -> None:
         digest = _digest(temporary)
         temporary.replace(file)
         temporary.write_text(digest)
+        temporary.chmod(MODE)
         temporary.replace(_sum_file(file))
     except BaseException:
         temporary.unlink(missing_ok=True)
