@@ -27,12 +27,14 @@ from tests.api.test_sign_in import browser, sign_in, token_of
 pytestmark = pytest.mark.timeout(60)
 
 
-def test_each_role_includes_those_before_it() -> None:
+def test_each_role_includes_what_it_also_grants() -> None:
     assert [[one.includes(other) for other in Role] for one in Role] == [
-        [True, False, False],
-        [True, True, False],
-        [True, True, True],
+        [True, False, False, False],
+        [False, True, False, False],
+        [False, True, True, False],
+        [True, True, True, True],
     ]
+    assert lesser(Role.PLATFORM, Role.REVIEWER) is None
     assert lesser(Role.ADMIN, Role.USER) is lesser(Role.USER, Role.ADMIN) is Role.USER
 
 
