@@ -274,8 +274,8 @@ class Settings(BaseSettings):
     stuck_seconds: int = Field(
         300,
         ge=10,
-        description="The consumer's /livez fails if there is lag and it stores nothing for this long, which "
-        "must be at least twice LIUYAN_LATENCY_MILLISECONDS.",
+        description="The consumer's /livez fails if there is lag and it stores nothing for this long: at least twice "
+        "the target of LIUYAN_LATENCY_MILLISECONDS for storing a comment.",
     )
 
     consumer_address: Address = Field(

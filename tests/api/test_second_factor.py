@@ -263,7 +263,8 @@ async def test_turning_it_off_and_on_requires_a_confirmed_session(api: Api) -> N
         token = await token_of(client, "/admin/confirm")
         await client.post("/admin/confirm", data={"csrftoken": token, "password": PASSWORD})
         assert (await post(client, "begin")).status_code == 409  # It is in use.
-        renewed = re.findall(r"[a-z2-9]{4}(?:-[a-z2-9]{4}){3}", (await post(client, "codes")).text)
+        page = (await post(client, "codes")).text
+        renewed = re.findall(r'<li class="user-select-all">([a-z2-9-]{19})</li>', page)
         assert len(renewed) == 10
         assert not set(renewed) & set(codes)
         assert (await post(client, "off")).status_code == 303

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import store.engine
 import tests.store.feed
 from store.batch import Arrival, Batch, BatchOutcome, PartitionKey
 from store.check import recount
@@ -131,13 +132,33 @@ async def test_a_connection_lost_while_writing_is_transient(server_feed: Feed, m
     assert (await server_feed.send(arrival())).new == 1
 
 
-async def test_connections_killed_in_the_pool_are_replaced(server_feed: Feed) -> None:
-    async with server_feed.store.engine.connect() as administrator:
-        await server_feed.send(arrival("1"))
+async def kill_other_connections(feed: Feed) -> None:
+    async with feed.store.engine.connect() as administrator:
+        await feed.send(arrival("1"))
         query = text("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE()")
         for number in (await administrator.execute(query)).scalars().all():
             await administrator.execute(text(f"KILL {number}"))
+
+
+async def test_connections_killed_in_the_pool_are_replaced(server_feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.engine, "IDLE_SECONDS", 0)
+    await kill_other_connections(server_feed)
     assert (await server_feed.send(arrival("2"))).new == 1
+
+
+async def test_a_connection_killed_right_after_its_use_fails_once(
+    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.engine, "IDLE_SECONDS", 3600)
+    await kill_other_connections(server_feed)
+    outcomes = []
+    for _ in range(3):
+        try:
+            outcomes.append((await server_feed.send(arrival("2"))).new)
+        except TransientStoreError:
+            outcomes.append(None)
+    # The pool returns either the administrator's connection or the killed one first.
+    assert outcomes in ([None, 1, 0], [1, 0, 0])
 
 
 async def test_a_cancelled_batch_leaves_no_open_transaction(server_feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
