@@ -179,7 +179,10 @@ async def test_loaded_models_share_their_tables(store: Store, settings: Settings
 async def test_missing_compiled_code_is_logged(
     store: Store, settings: Settings, metrics: SharedMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for missing, events in ((False, []), (True, ["the installation has no compiled code, labelling is slow"])):
+    for missing, events in (
+        (False, []),
+        (True, ["the installation has no compiled code of this version, labelling is slow"]),
+    ):
         if missing:
             monkeypatch.setattr("registry.follow.load_kernel", lambda: None)
         with capture_logs() as lines:
