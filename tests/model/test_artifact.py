@@ -203,12 +203,9 @@ def test_text_instead_of_a_number(copy: Path) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_weights_that_are_not_finite(copy: Path, name: str, value: float) -> None:
     content = load((copy / "weights.safetensors").read_bytes())
-    ngrams: dict[str, numpy.ndarray[Any, Any]] = {
-        NGRAM_KEYS: numpy.arange(2, dtype=numpy.int32),
-        NGRAM_WEIGHTS: numpy.ones(2, numpy.float16),
-    }
-    scale = {SCALE: numpy.ones(len(content[WORDS]), numpy.float16)}
-    tensors: dict[str, numpy.ndarray[Any, Any]] = {**content, **scale, **ngrams}
+    tensors: dict[str, NDArray[Any]] = dict(content)
+    tensors[NGRAM_KEYS], tensors[NGRAM_WEIGHTS] = numpy.arange(2, dtype=numpy.int32), numpy.ones(2, numpy.float16)
+    tensors[SCALE] = numpy.ones(len(content[WORDS]), numpy.float16)
     tensors[name] = tensors[name].copy()
     tensors[name][0] = value
     (copy / "weights.safetensors").write_bytes(save(tensors))

@@ -151,7 +151,7 @@ async def test_a_connection_killed_right_after_its_use_fails_once(
 ) -> None:
     monkeypatch.setattr(store.engine, "IDLE_SECONDS", 3600)
     await kill_other_connections(server_feed)
-    outcomes = []
+    outcomes: list[int | None] = []
     for _ in range(3):
         try:
             outcomes.append((await server_feed.send(arrival("2"))).new)
