@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.bulk import Statement, Values
 from store.comments import ShownLabel
 from store.groups import is_copied, is_revoked
 from store.opinions import Decision, Weighed, of_current_text, pairs, pattern, weigh
 from store.review_tables import disputes
 from store.session import WriteSession
+from store.statement_builder import Statement, Values
 from store.tables import comments, reviews
 
 PAIR_KEY = ("first_reviewer", "second_reviewer", "first_label", "second_label")

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
-from store.bulk import IDENTITY, TupleRows
 from store.dead_letters import comment_key
 from store.folding import folded_digest, folded_digests
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
@@ -24,6 +23,7 @@ from store.packets import Result
 from store.rows import CONTENT_COLUMNS, content_values, read_content
 from store.sample import AuditSample
 from store.session import Call, WriteSession
+from store.statement_builder import IDENTITY, TupleRows
 from store.types import read_time
 
 Key = tuple[str, str]

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from store.batch import Prediction
-from store.bulk import Values
 from store.folding import folded_digest
 from store.merge import Labelled, labelled_as
 from store.rows import prediction_row
 from store.session import WriteSession
+from store.statement_builder import Values
 from store.types import stored_time
 from store.write import move_label_counts
 

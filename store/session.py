@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.bulk import Rows, Statement, Statements, TupleRows, Values
+from store.bulk import Statements
 from store.errors import PermanentStoreError
 from store.packets import Result, run_packet
+from store.statement_builder import Rows, Statement, TupleRows, Values
 
 # Bytes of a statement besides its rows, generously estimated.
 STATEMENT_BYTES = 16_384

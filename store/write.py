@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import TypeVar
 
 from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter
-from store.bulk import Statement, TupleRows, Values
 from store.dead_letters import comment_key, dead_letter_row, key_digest, surviving, truncated
 from store.errors import FencedError, StoreError
 from store.lock_keys import MergedKey, erasure_digest, lock_calls, merge_locked, new_token, prepare_locks
@@ -30,6 +29,7 @@ from store.requeued import resolve_requeued
 from store.rows import PREDICTION_COLUMNS, content_row, distance_of
 from store.sample import AuditSample
 from store.session import Call, WriteSession
+from store.statement_builder import Statement, TupleRows, Values
 
 # The columns of a prediction's row in the order of its table.
 PREDICTION_ROW = ("comment_number", "model_number", *PREDICTION_COLUMNS, "reviewed", "distance", "folded_digest")

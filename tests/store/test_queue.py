@@ -323,6 +323,7 @@ async def test_count_skips_copies_that_are_decided(feed: Feed, monkeypatch: pyte
     event.listen(store.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
     monkeypatch.setattr(index_walk, "GROWTH", 1)
+    monkeypatch.setattr(queue, "SEARCH_SECONDS", 60)  # The number of steps matters, not their time.
     assert await store.read(remaining, UNCERTAIN, ALL) == Remaining(20, False)
     # Eleven or twelve steps of two statements; the first one ends among the nineteen copies.
     assert len(statements) < 30

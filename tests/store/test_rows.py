@@ -8,8 +8,9 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Dialect
 
 from store.batch import Content, Prediction
-from store.bulk import Fields, Rows, write_statements
+from store.bulk import write_statements
 from store.rows import CONTENT_COLUMNS, content_row, names_of, read_content
+from store.statement_builder import Fields, Rows
 from store.tables import comments, count_sums, predictions
 from store.types import ExactString, UtcDateTime
 from tests.store.feed import arrival
