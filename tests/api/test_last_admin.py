@@ -46,7 +46,7 @@ async def at_once(api: Api, *changes: Awaitable[object]) -> list[object]:
         assert len(await lock_admins(session)) == 2
         tasks = [asyncio.ensure_future(change) for change in changes]
         query = text("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
-        for _ in range(100):
+        for _ in range(20):
             async with api.store.reading() as connection:
                 waiting: int = (await connection.execute(query)).scalar_one()
             if waiting >= len(tasks):

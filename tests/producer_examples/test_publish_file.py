@@ -1,5 +1,6 @@
 """publish_file.py: typical and broken files, agreement with the consumer's parser, and errors."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from consumer.event import CommentEvent, parse_value
+from consumer.topics import Topics
 from producer_examples.publish_file import FIELDS, REQUIRED, EventError, FileError, check, parse_event, read_events
 from tests.consumer import test_fuzz
 from tests.consumer.test_event import EVENT, encoded, nested
@@ -225,6 +227,7 @@ def test_it_can_be_stopped(good_file: Path) -> None:
 
 @pytest.mark.parametrize("target", ["/dev/full", None])
 def test_unwritable_output_is_reported(kafka: str, topic: str, good_file: Path, target: str | None) -> None:
+    asyncio.run(Topics(kafka).create(topic, partitions=1, replication=1, settings={}))
     command = [sys.executable, str(PROGRAM), str(good_file), "--kafka", kafka, "--topic", topic]
     reader, writer = os.pipe()
     os.close(reader)  # A closed pipe.
@@ -232,5 +235,6 @@ def test_unwritable_output_is_reported(kafka: str, topic: str, good_file: Path, 
     done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(writer)
     assert done.returncode == 1
+    assert "Kafka failed" not in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr

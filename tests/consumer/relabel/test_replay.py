@@ -177,6 +177,7 @@ async def test_a_stopped_replay_continues_and_keeps_its_rate(installation: Relab
     with installation.replay("--rate", str(rate)) as first, installation.replay() as second:
         await wait_for_output(installation, first, "replaying")
         await wait_for_output(installation, second, "replaying")
+        await asyncio.to_thread(installation.wait_for, lambda: installation.number(READ) > 0, seconds=60)
         await asyncio.sleep(5)
         begun, before = time.monotonic(), installation.number(READ)
         await asyncio.sleep(10)
