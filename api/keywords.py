@@ -60,7 +60,7 @@ def cut_text(text: str, cut: Cut) -> CutText:
 
 
 def candidates(cut: Cut, text: str) -> set[str]:
-    """Return the words of a text that say something by themselves."""
+    """Return the content words of a text, without function words and single characters."""
     return {word for word in cut(text[:LONGEST_TEXT]) if _is_candidate(word)}
 
 

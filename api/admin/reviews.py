@@ -77,7 +77,7 @@ class ReviewsPage(Page):
 
 
 def _linked_words(linked: Mapping[str, str]) -> str:
-    """Return the filters that a link has set, in words; a number stands for a name that the list shows."""
+    """Name the filters that a link has set, without their values, which are numbers."""
     same = gettext("Same as the model") if linked.get("corrected") == "false" else ""
     return " · ".join(same if name == "corrected" and same else str(LINKED_WORDS[name]) for name in linked)
 

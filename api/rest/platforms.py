@@ -1,6 +1,6 @@
 """/api/v1/platforms/{platform}: the labels, trend and rejected events of one platform, for its own accounts and admins.
 
-Whoever is bound to another platform gets 403, whether or not the platform exists.
+An account or token of another platform gets 403, whether or not the requested platform exists.
 """
 
 from http import HTTPStatus

@@ -10,5 +10,5 @@ down_revision = "0020"
 
 
 def upgrade() -> None:
-    """Add the column. Whoever is setting up a second factor must begin again."""
+    """Add the column. People who are setting up a second factor must start again."""
     add_column("second_factors", sa.Column("session_digest", Digest))
