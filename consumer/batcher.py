@@ -47,15 +47,15 @@ class Span:
 class ClosedBatch(Generic[Item]):
     """Records in order of arrival, and the span of every partition that moved, even if it returned no records.
 
-    ``pauses`` maps each partition to pause at the end of its span to the reason. ``closed_at`` is on the clock that the
-    caller of ``close`` uses.
+    ``pauses`` maps each partition to pause at the end of its span to the reason. ``polled_at`` is when the last of its
+    records was polled, on the clock that the caller of ``add`` uses.
     """
 
     epoch: int
     records: Sequence[Item]
     spans: Mapping[TopicPartition, Span]
     pauses: Mapping[TopicPartition, str] = field(default_factory=dict)
-    closed_at: float = 0.0
+    polled_at: float = 0.0
 
 
 class Batcher(Generic[Item]):
@@ -71,6 +71,7 @@ class Batcher(Generic[Item]):
         self._size = 0
         self._opened_at: float | None = None
         self._arrived_at: float | None = None
+        self._polled_at = 0.0
 
     def clear(self) -> None:
         """Drop the open batch and all partitions. Call ``begin`` for a partition before adding its records."""
@@ -89,7 +90,7 @@ class Batcher(Generic[Item]):
     ) -> None:
         """Add one poll: its records and each partition's position after it.
 
-        ``arrived_at`` is when the oldest record was published; it and ``now`` are in seconds.
+        ``arrived_at`` is when the oldest record was published, ``now`` when the records were polled, both in seconds.
         Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
         """
         for partition, position in positions.items():
@@ -97,12 +98,18 @@ class Batcher(Generic[Item]):
                 raise ValueError(f"{partition} moved back from {self._end[partition]} to {position}")
             self._end[partition] = position
         self._records.extend(records)
+        self._polled_at = now
         self._longest = max(self._longest, *(record.tokens for record in records)) if records else self._longest
         self._size += sum(record.size for record in records)
-        if self._opened_at is None and self._moved():
-            self._opened_at = now
         if records:
-            self._arrived_at = arrived_at if self._arrived_at is None else min(self._arrived_at, arrived_at)
+            self.expect(arrived_at=arrived_at, now=now)
+        elif self._opened_at is None and self._moved():
+            self._opened_at = now
+
+    def expect(self, *, arrived_at: float, now: float) -> None:
+        """Open the batch, if it is not open, for records that were polled but are added later. Times as in ``add``."""
+        self._opened_at = now if self._opened_at is None else self._opened_at
+        self._arrived_at = arrived_at if self._arrived_at is None else min(self._arrived_at, arrived_at)
 
     def pause(self, partition: TopicPartition, reason: str, now: float) -> None:
         """Pause a partition at its current offset; the open batch closes at once and stores the pause."""
@@ -129,10 +136,10 @@ class Batcher(Generic[Item]):
         """Whether the open batch must close now, because it is full or stores a pause."""
         return self._opened_at is not None and (bool(self._pauses) or self.room() == 0)
 
-    def close(self, epoch: int, now: float = 0.0) -> ClosedBatch[Item]:
+    def close(self, epoch: int) -> ClosedBatch[Item]:
         """Close and return the open batch; the next one begins where it ends."""
         spans = {tp: Span(self._begin[tp], self._end[tp]) for tp in (*self._moved(), *self._pauses)}
-        closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses), now)
+        closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses), self._polled_at)
         self._begin.update(self._end)
         self._empty()
         return closed

@@ -1,7 +1,8 @@
 """Decide how long an open batch may wait for more records without missing the target latency.
 
 Larger batches cost less CPU per comment. A batch may therefore wait for the part of the target that labelling and
-writing do not need, according to the durations of recent batches.
+writing do not need, according to the durations of recent batches. On an overloaded machine it still waits for a part
+of the target: closing at once would make many small batches, which increase the load.
 """
 
 import time
@@ -21,10 +22,14 @@ TIMESTAMP_SECONDS = 1.0
 MEAN_WEIGHT, DEVIATION_WEIGHT, DEVIATIONS = 1 / 8, 1 / 4, 4
 # Assumed part of the target for labelling and writing until the first batch is stored.
 FIRST_SHARE = 0.5
+# A batch waits at least this many times as long as batches take, but at most for this share of the target: waiting less
+# would keep the consumer and the servers busy with many small batches, and gain little. From its first poll, it waits
+# for as long as a batch takes: records may arrive late, for example from a broker that has just started.
+LEAST_DURATIONS, LEAST_SHARE = 1.5, 3 / 4
 
 
 class Linger:
-    """Measures the time that batches take from closing to storing. ``target_seconds`` is the target latency."""
+    """Measures the time that batches take from their last poll to storing. ``target_seconds`` is the target latency."""
 
     def __init__(self, target_seconds: float) -> None:
         self._target = target_seconds
@@ -35,10 +40,13 @@ class Linger:
     @property
     def seconds(self) -> float:
         """Seconds for which the oldest record of a batch may wait for others."""
-        return max(0.0, self._target - self._mean - DEVIATIONS * self._deviation)
+        return max(self._least(LEAST_DURATIONS), self._target - self._mean - DEVIATIONS * self._deviation)
+
+    def _least(self, durations: float) -> float:
+        return min(durations * self._mean, LEAST_SHARE * self._target)
 
     def stored(self, seconds: float) -> None:
-        """Take the time that a batch took from closing to storing into account.
+        """Take the time that a batch took from its last poll to storing into account.
 
         It counts as no longer than the target, so that an outage is forgotten after a few batches.
         """
@@ -65,7 +73,7 @@ class Linger:
         elif more:
             until = batcher.opened_at + self._target
         else:
-            until = batcher.arrived_at + self.seconds
+            until = max(batcher.arrived_at + self.seconds, batcher.opened_at + self._least(1))
         return max(0.0, until - now)
 
 

@@ -53,6 +53,13 @@ class Poll:
     unreadable: Mapping[TopicPartition, Unreadable] = field(default_factory=dict)
     more: bool = False
 
+    def followed_by(self, later: "Poll") -> "Poll":
+        """Return this poll and the next one as one. If a new epoch has begun, only the later one counts."""
+        if later.epoch != self.epoch:
+            return later
+        records = [*self.records, *later.records]
+        return Poll(self.epoch, records, later.positions, {**self.unreadable, **later.unreadable}, later.more)
+
 
 @dataclass(frozen=True, slots=True)
 class LogOffsets:

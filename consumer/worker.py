@@ -74,7 +74,7 @@ class Entry(NamedTuple):
 class LabelledBatch:
     """A batch ready to write: entries in order of arrival, each partition's advance, and the duration of labelling.
 
-    ``closed_at`` is that of the closed batch.
+    ``polled_at`` is that of the closed batch.
     """
 
     epoch: int
@@ -82,7 +82,7 @@ class LabelledBatch:
     entries: Sequence[Entry]
     advances: Sequence[Advance]
     label_seconds: float = 0.0
-    closed_at: float = 0.0
+    polled_at: float = 0.0
 
     @property
     def batch(self) -> Batch:
@@ -201,7 +201,7 @@ class Worker:
         self._metrics.stage_seconds.labels("label").observe(seconds)
         self._metrics.count_tokens([item.tokens for item in closed.records])
         self._metrics.shared.read_cache(model.row.sha256, model.labeller.cache_statistics())
-        return LabelledBatch(closed.epoch, model.number, entries, advances, seconds, closed.closed_at)
+        return LabelledBatch(closed.epoch, model.number, entries, advances, seconds, closed.polled_at)
 
     def _model_of(self, closed: ClosedBatch[PreparedRecord]) -> LoadedModel:
         """Return the model that prepared a batch. Raises ValueError if there are several."""

@@ -340,7 +340,7 @@ class Consumer:
         self.member.epoch = lambda: source.epoch
         store = cast(Store, database)
         positions = Offsets(store, source, cast(Topics, _Ids()), group="group", metrics=metrics)
-        worker = _InlineWorker(
+        self.worker = worker = _InlineWorker(
             self.models.loaded,
             group="group",
             topics={TOPIC: frozenset()},

@@ -50,8 +50,16 @@ def test_times_are_those_of_the_oldest_record_and_the_first_poll() -> None:
     batcher.add([Item()], {FIRST: 12}, arrived_at=5, now=6)
     batcher.add([Item()], {FIRST: 13}, arrived_at=4.5, now=7)
     assert (batcher.opened_at, batcher.arrived_at) == (4, 4.5)
-    assert batcher.close(epoch=1, now=8).closed_at == 8
+    assert batcher.close(epoch=1).polled_at == 7
     assert (batcher.opened_at, batcher.arrived_at) == (None, None)
+
+
+def test_expected_records_open_the_batch() -> None:
+    batcher = started_batcher()
+    batcher.expect(arrived_at=3, now=4)
+    assert (batcher.opened_at, batcher.arrived_at) == (4, 3)
+    batcher.add([Item()], {FIRST: 11}, arrived_at=3.5, now=5)
+    assert (batcher.opened_at, batcher.arrived_at) == (4, 3)
 
 
 def test_batch_covers_offsets_without_records() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 from unittest.mock import patch
@@ -11,8 +11,9 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.batcher import Batcher, Limits
-from consumer.linger import POSITIONS_SECONDS, Linger, arrived_at
-from consumer.source import BEHIND_SECONDS, Behind
+from consumer.linger import LEAST_DURATIONS, LEAST_SHARE, POSITIONS_SECONDS, Linger, arrived_at
+from consumer.source import BEHIND_SECONDS, Behind, Poll
+from consumer.worker import PreparedRecord
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
 
 PARTITION = TopicPartition("comments", 0)
@@ -44,7 +45,7 @@ def test_a_batch_waits_for_the_part_of_the_target_that_the_work_does_not_need() 
         linger.stored(0.02)
     assert linger.seconds == pytest.approx(0.08, abs=0.001)
     assert linger.seconds_left(opened(1, arrived_at=9.97, now=10), 10, more=False) == pytest.approx(0.05, abs=0.001)
-    assert linger.seconds_left(opened(1, arrived_at=9, now=10), 10, more=False) == 0
+    assert linger.seconds_left(opened(1, arrived_at=9.91, now=9.92), 10, more=False) == 0
 
 
 def test_varying_durations_leave_less_time_than_steady_ones() -> None:
@@ -55,13 +56,29 @@ def test_varying_durations_leave_less_time_than_steady_ones() -> None:
     assert varying.seconds < steady.seconds - 0.01
 
 
-def test_slow_batches_leave_no_time_and_are_forgotten_after_a_few_fast_ones() -> None:
+def test_slow_batches_leave_a_part_of_the_target_and_are_forgotten_after_a_few_fast_ones() -> None:
     linger = Linger(TARGET)
     linger.stored(60)
-    assert linger.seconds == 0
+    assert linger.seconds == pytest.approx(LEAST_SHARE * TARGET)
     for _ in range(30):
         linger.stored(0.01)
-    assert linger.seconds > 0.05
+    assert linger.seconds > 0.07
+
+
+def test_a_batch_waits_at_least_in_proportion_to_the_duration_of_batches() -> None:
+    linger = Linger(0.02)
+    for number in range(100):
+        linger.stored(0.006 if number % 2 else 0.01)
+    assert linger.seconds == pytest.approx(LEAST_DURATIONS * 0.008, abs=0.001)
+
+
+def test_a_batch_of_late_records_still_waits_as_long_as_a_batch_takes() -> None:
+    linger = Linger(TARGET)
+    for _ in range(100):
+        linger.stored(0.02)
+    late = opened(1, arrived_at=9.2, now=10)
+    assert linger.seconds_left(late, 10, more=False) == pytest.approx(0.02, abs=0.001)
+    assert linger.seconds_left(late, 10.03, more=False) == 0
 
 
 def test_a_batch_without_records_waits_a_second() -> None:
@@ -74,8 +91,8 @@ def test_a_batch_waits_for_records_that_are_known_to_exist() -> None:
     linger = Linger(TARGET)
     linger.stored(60)
     batcher = opened(1, arrived_at=1, now=5)
-    assert linger.seconds_left(batcher, 5.02, more=True) == pytest.approx(TARGET - 0.02)
-    assert linger.seconds_left(batcher, 5.02, more=False) == 0
+    assert linger.seconds_left(batcher, 5.08, more=True) == pytest.approx(TARGET - 0.08)
+    assert linger.seconds_left(batcher, 5.08, more=False) == 0
 
 
 def test_a_full_batch_and_a_pause_wait_for_nothing() -> None:
@@ -159,12 +176,38 @@ def test_a_batch_grows_while_earlier_ones_are_written(scenes: Scenes) -> None:
     assert scene.batches == 3
 
 
-def test_without_work_a_batch_closes_at_once_when_the_target_leaves_no_time(scenes: Scenes) -> None:
+def test_without_work_a_batch_closes_at_once_when_the_target_is_short(scenes: Scenes) -> None:
     scene = scenes(0.001)
     for number in range(1, 6):
         scene.publish(1)
         scene.wait(1)
         assert scene.batches == number
+
+
+def test_records_of_several_polls_are_prepared_together(scenes: Scenes) -> None:
+    scene = scenes(0.4)
+    prepared: list[int] = []
+    prepare = scene.consumer.worker.prepare
+
+    async def noted(records: Sequence[ConsumerRecord]) -> list[PreparedRecord]:
+        prepared.append(len(records))
+        return await prepare(records)
+
+    with patch.object(scene.consumer.worker, "prepare", noted):
+        for _ in range(10):
+            scene.publish(1)
+            scene.wait(0.02)
+        scene.wait(2)
+    assert scene.database.all_stored_once()
+    assert prepared == [10]
+    assert scene.batches == 1
+
+
+def test_polls_of_an_ended_epoch_are_dropped() -> None:
+    first, second, next_epoch = (records(0) for _ in range(3))
+    earlier = Poll(1, first, {PARTITION: 1}, more=True)
+    assert earlier.followed_by(Poll(1, second, {PARTITION: 2})) == Poll(1, [*first, *second], {PARTITION: 2})
+    assert earlier.followed_by(Poll(2, next_epoch, {})) == Poll(2, next_epoch, {})
 
 
 def test_a_larger_target_makes_fewer_batches(scenes: Scenes) -> None:
