@@ -97,8 +97,8 @@ class Batcher(Generic[Item]):
                 raise ValueError(f"{partition} moved back from {self._end[partition]} to {position}")
             self._end[partition] = position
         self._records.extend(records)
-        self._longest = max(self._longest, *(record.tokens for record in records)) if records else self._longest
-        self._size += sum(record.size for record in records)
+        self._longest = max([self._longest, *[record.tokens for record in records]])
+        self._size += sum([record.size for record in records])
         if self._opened_at is None and self._moved():
             self._opened_at = now
         if records:
