@@ -28,10 +28,10 @@ Item = TypeVar("Item", bound=Sized)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A batch is full at the first limit reached; ``padded_tokens`` is its number of records times its longest text."""
+    """A batch is full at the first limit reached: records, tokens of all texts, or bytes of keys and values."""
 
     records: int
-    padded_tokens: int
+    tokens: int
     size: int
 
 
@@ -67,7 +67,7 @@ class Batcher(Generic[Item]):
         self._begin: dict[TopicPartition, int] = {}
         self._end: dict[TopicPartition, int] = {}
         self._pauses: dict[TopicPartition, str] = {}
-        self._longest = 0
+        self._tokens = 0
         self._size = 0
         self._opened_at: float | None = None
         self._arrived_at: float | None = None
@@ -99,8 +99,8 @@ class Batcher(Generic[Item]):
             self._end[partition] = position
         self._records.extend(records)
         self._polled_at = now
-        self._longest = max(self._longest, *(record.tokens for record in records)) if records else self._longest
-        self._size += sum(record.size for record in records)
+        self._tokens += sum([record.tokens for record in records])
+        self._size += sum([record.size for record in records])
         if records:
             self.expect(arrived_at=arrived_at, now=now)
         elif self._opened_at is None and self._moved():
@@ -118,7 +118,7 @@ class Batcher(Generic[Item]):
 
     def room(self) -> int:
         """Return how many more records fit into the open batch; 0 when any limit is reached."""
-        full = self._size >= self._limits.size or self._longest * len(self._records) >= self._limits.padded_tokens
+        full = self._size >= self._limits.size or self._tokens >= self._limits.tokens
         return 0 if full else max(0, self._limits.records - len(self._records))
 
     @property
@@ -150,5 +150,5 @@ class Batcher(Generic[Item]):
     def _empty(self) -> None:
         self._records = []
         self._pauses.clear()
-        self._longest = self._size = 0
+        self._tokens = self._size = 0
         self._opened_at = self._arrived_at = None

@@ -29,7 +29,7 @@ class CircuitBreaker:
         """Add the next records of a partition; return the reason to pause it if the circuit breaker opens."""
         recent = self._recent.setdefault(partition, deque(maxlen=self._window))
         recent.extend(poison)
-        bad = sum(recent)
+        bad = recent.count(True)
         if len(recent) < self._window or bad <= self._share * self._window:
             return None
         recent.clear()

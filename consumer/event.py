@@ -11,7 +11,16 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from liuyan.sentences import sentence_of
@@ -21,6 +30,7 @@ from store.named_comment import FRAME_BYTES, FRAME_START
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
+_MICROSECONDS_AHEAD = MAXIMUM_AHEAD // MICROSECOND
 # Eight times the longest event with every character escaped. Kafka limits compressed bytes only: a record of a few
 # hundred kB can decompress to 60 MB, which would take too much memory to parse.
 MAXIMUM_VALUE_BYTES = 1024 * 1024
@@ -82,7 +92,7 @@ def _parse_time(value: object) -> datetime:
         raise PydanticCustomError("rfc3339", str(error)) from None
 
 
-Time = Annotated[datetime, BeforeValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+Time = Annotated[datetime, PlainValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class _Identity(BaseModel):
@@ -157,6 +167,8 @@ class CommentEvent(_Identity):
 
 
 FIELDS = len(CommentEvent.model_fields)
+# Calling it directly saves a tenth of the time that ``model_validate_json`` takes.
+_COMMENT_EVENT = TypeAdapter(CommentEvent).validator
 Parsed = CommentEvent | Erasure | Rejection
 
 
@@ -214,7 +226,7 @@ def _parse_comment(key: bytes | None, value: bytes, timestamp: int) -> CommentEv
         raise _InvalidError(
             Reason.KEY_CONTRADICTS_VALUE, f"the record's key is not the value's `platform:id`{_key_frame_hint(key)}"
         )
-    if timestamp >= 0 and event.version > timestamp * 1000 + MAXIMUM_AHEAD // MICROSECOND:
+    if timestamp >= 0 and event.version > timestamp * 1000 + _MICROSECONDS_AHEAD:
         raise _InvalidError(
             Reason.FROM_THE_FUTURE, "the comment's time is more than a day ahead of the record's timestamp"
         )
@@ -253,10 +265,11 @@ def parse_ordinary(value: bytes) -> CommentEvent | None:
     Pydantic's JSON parser accepts duplicate keys and ignores unknown fields, but each of those adds quotation marks to
     those of the known fields, whose values are strings or null.
     """
-    if rb"\"" in value:  # A quotation mark within a string, or a string that ends with a backslash.
+    # A quotation mark within a string, or a string that ends with a backslash. One byte is found ten times as fast.
+    if b"\\" in value and rb"\"" in value:
         return None
     try:
-        event = CommentEvent.model_validate_json(value)
+        event = _COMMENT_EVENT.validate_json(value)
     except ValidationError:
         return None
     values = FIELDS - (event.edited_at is None) - (event.author is None) - (event.thread is None)

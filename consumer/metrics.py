@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
@@ -13,7 +13,7 @@ from liuyan.metrics.declared import CONSUMER_METRICS
 from liuyan.metrics.exporter import Exporter
 from liuyan.metrics.platforms import PlatformLabels
 from liuyan.metrics.shared import SharedMetrics, model_label
-from store.batch import Arrival, BatchOutcome, DeadLetter, ModelRow, Tombstone
+from store.batch import Arrival, BatchOutcome, DeadLetter, ModelRow, Prediction, Tombstone
 
 PREFIX = "liuyan_consumer_"
 # Outcomes of a transaction that writes a batch.
@@ -38,7 +38,6 @@ class ConsumerMetrics:
         self.outbox_messages = make.counter(f"{PREFIX}outbox_messages_total")
         self._batch_records = make.histogram(f"{PREFIX}batch_records")
         self._tokens = make.counter(f"{PREFIX}tokens_total")
-        self._padded_tokens = make.counter(f"{PREFIX}padded_tokens_total")
         self.stage_seconds = make.histogram(f"{PREFIX}stage_duration_seconds")
         self._latency = make.batch_histogram(f"{PREFIX}publish_to_commit_seconds")
         self.transactions = make.counter(f"{PREFIX}transactions_total")
@@ -81,13 +80,12 @@ class ConsumerMetrics:
         """Count records of one topic that were polled."""
         self._records.labels(topic).inc(len(records))
         self._record_bytes.labels(topic).inc(
-            sum(len(record.key or b"") + len(record.value or b"") for record in records)
+            sum([len(record.key or b"") + len(record.value or b"") for record in records])
         )
 
     def count_tokens(self, lengths: Sequence[int]) -> None:
         """Count the tokens of a batch's records, given their numbers of tokens."""
         self._tokens.inc(sum(lengths))
-        self._padded_tokens.inc(len(lengths) * max(lengths, default=0))
 
     def count_stored(
         self,
@@ -104,21 +102,22 @@ class ConsumerMetrics:
         for name in BatchOutcome.__dataclass_fields__:
             self._events.labels(name).inc(getattr(outcome, name))
         self._latency.observe((), [max(0.0, now - timestamp / 1000) for timestamp in timestamps if timestamp >= 0])
-        for reason, n in Counter(change.reason for change in changes if isinstance(change, DeadLetter)).items():
+        for reason, n in Counter([change.reason for change in changes if isinstance(change, DeadLetter)]).items():
             self._dead_letters.labels(reason).inc(n)
-        self._count_predictions(model, (change for change in changes if isinstance(change, Arrival)))
+        self._count_predictions(model, [change for change in changes if isinstance(change, Arrival)])
 
-    def _count_predictions(self, model: int, arrivals: Iterator[Arrival]) -> None:
+    def _count_predictions(self, model: int, arrivals: Sequence[Arrival]) -> None:
         named = self._models.get(model, "unknown")
-        by_platform: dict[str, list[Arrival]] = {}
+        by_platform: dict[str, list[Prediction]] = {arrival.platform: [] for arrival in arrivals}
         for arrival in arrivals:
-            by_platform.setdefault(arrival.platform, []).append(arrival)
-        for platform, found in by_platform.items():
+            by_platform[arrival.platform].append(arrival.prediction)
+        for platform, predictions in by_platform.items():
             series = (self._platforms.label(platform), named)
-            for label, n in Counter(arrival.prediction.label for arrival in found).items():
+            labels, probabilities, uncertain = zip(*predictions, strict=True)
+            for label, n in Counter(labels).items():
                 self._predictions.labels(*series, label).inc(n)
-            self._uncertain.labels(*series).inc(sum(arrival.prediction.uncertain for arrival in found))
-            self._probability.observe(series, [arrival.prediction.probability for arrival in found])
+            self._uncertain.labels(*series).inc(sum(uncertain))
+            self._probability.observe(series, probabilities)
 
     def set_paused(self, topic: str, partition: int, reason: str | None) -> None:
         """Export whether a partition is paused, and whether by the circuit breaker."""

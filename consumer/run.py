@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -27,6 +26,7 @@ from consumer.topics import BrokerError, Topics
 from consumer.unbound_topics import ADVICE, UnboundTopics
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
+from liuyan.collector import spare_batches
 from liuyan.health import bind, serve_health
 from liuyan.settings import Settings
 from model.errors import ArtifactError
@@ -82,9 +82,7 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
             use(loaded)
             models = ModelFollower(store, settings, loaded, metrics.shared, use)
             del loaded  # The follower keeps it until it is replaced.
-            # Exclude the modules and the vocabulary from garbage collection. A replaced model is freed nevertheless,
-            # because it contains no reference cycles.
-            gc.freeze()
+            spare_batches()
             unbound_topics = UnboundTopics(settings.topics)
             worker = Worker(
                 models.loaded,
@@ -154,7 +152,7 @@ class _Running:
         )
         self._offsets = offsets = Offsets(store, self._source, topics, group=settings.group, metrics=metrics)
         batcher = Batcher[PreparedRecord](
-            Limits(settings.batch_records, settings.batch_padded_tokens, settings.batch_bytes)
+            Limits(settings.batch_records, settings.batch_tokens, settings.batch_bytes)
         )
         self._pipeline = Pipeline(
             self._source,

@@ -112,7 +112,7 @@ class Writer:
         if not labelled.entries:
             return
         _log_dead_letters(labelled.entries)
-        oldest = min((timestamp for timestamp in timestamps if timestamp >= 0), default=None)
+        oldest = min([timestamp for timestamp in timestamps if timestamp >= 0], default=None)
         log.info(
             "batch stored",
             records=len(labelled.entries),

@@ -288,22 +288,14 @@ SPEED = Row(
             minimum=0,
         ),
         Panel(
-            Text("Padding share", "填充占比"),
+            Text("Tokens per second", "每秒词数"),
             Text(
-                "Share of the model's work that is padding if texts of different lengths share a batch. It is only a "
-                "reason to act if labelling is the bottleneck.",
-                "长度不同的文本同批处理时，填充占模型计算的比例。仅当标注是瓶颈时才需要处理。",
+                "Words that the network reads: its work. Comments with a cached prediction do not count.",
+                "模型处理的词数，即其计算量。命中缓存的评论不计。",
             ),
-            Unit.SHARE,
-            [
-                Metric(
-                    f"1 - sum(rate(liuyan_consumer_tokens_total[{RATE}])) "
-                    f"/ sum(rate(liuyan_consumer_padded_tokens_total[{RATE}]))",
-                    Text("padding", "填充"),
-                )
-            ],
+            Unit.PER_SECOND,
+            [Metric(f"sum(rate(liuyan_consumer_tokens_total[{RATE}]))", Text("tokens", "词数"))],
             minimum=0,
-            maximum=1,
         ),
         Panel(
             Text("Transactions per second", "每秒事务数"),

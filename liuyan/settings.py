@@ -201,11 +201,9 @@ class Settings(BaseSettings):
         20_000, ge=0, description="Number of texts whose predictions are cached, most frequent first; 0 disables it."
     )
 
-    batch_records: int = Field(512, ge=1, le=10_000, description="A batch closes at this many records.")
-    batch_padded_tokens: int = Field(
-        131_072,
-        ge=1_024,
-        description="A batch closes when its number of records times its longest text reaches this many tokens.",
+    batch_records: int = Field(2_048, ge=1, le=10_000, description="A batch closes at this many records.")
+    batch_tokens: int = Field(
+        131_072, ge=1_024, description="A batch closes when its texts have this many tokens (words) in all."
     )
     batch_bytes: int = Field(4_194_304, ge=1_024, description="A batch closes at this many bytes of keys and values.")
     latency_milliseconds: int = Field(

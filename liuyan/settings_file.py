@@ -18,6 +18,8 @@ UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 REMOVED = {
     "LIUYAN_BATCH_AGE_MILLISECONDS": "Set LIUYAN_LATENCY_MILLISECONDS instead: the target for the time from publishing "
     "a comment to storing it.",
+    "LIUYAN_BATCH_PADDED_TOKENS": "Set LIUYAN_BATCH_TOKENS instead: the tokens of all texts of a batch. Texts are no "
+    "longer padded.",
 }
 
 

@@ -21,12 +21,11 @@ def parse_rfc3339(text: str) -> datetime:
     """
     if not RFC3339.fullmatch(text):
         raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T08:15:00+08:00")
-    # RFC 3339 allows leap seconds, which datetime does not support: use the first second of the next minute.
-    leap = timedelta(0)
-    if text[MINUTE_AND_SECOND] == "59:60":
-        text, leap = text[:17] + "59" + text[19:], timedelta(seconds=1)
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC) + leap
+        # RFC 3339 allows leap seconds, which datetime does not support: use the first second of the next minute.
+        if text[MINUTE_AND_SECOND] == "59:60":
+            return parse_rfc3339(f"{text[:17]}59{text[19:]}") + timedelta(seconds=1)
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("must be an existing time in the years 1 to 9999 in UTC") from None
 

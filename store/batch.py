@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Label(StrEnum):
@@ -40,8 +41,9 @@ class Advance:
     pause_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+# There is one of each of these three for every comment. Named tuples, because a frozen dataclass takes four times as
+# long to create.
+class Content(NamedTuple):
     """One version of a comment as its platform published it. ``version`` is in microseconds since 1970; times are UTC.
 
     Each field is a column of ``comments``; writing, comparing and reading use this list.
@@ -55,8 +57,7 @@ class Content:
     thread: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """A model's prediction for a text; each field is a column of ``predictions``."""
 
     label: Label
@@ -64,8 +65,7 @@ class Prediction:
     uncertain: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A labelled comment event."""
 
     platform: str

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.batch import Content, ModelRow
+from store.batch import ModelRow
 from store.blind import held_blindly
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
@@ -52,7 +52,7 @@ class Keyset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledComment(Content):
+class LabelledComment:
     """A comment with its shown label. ``probability`` is that of positive, according to ``model`` (SHA-256).
 
     Both are None if no model has labelled the text; ``label`` is then None unless the text is reviewed. ``disputed`` is
@@ -61,6 +61,12 @@ class LabelledComment(Content):
 
     platform: str
     id: str
+    text: str
+    version: int
+    created_at: datetime
+    edited_at: datetime | None
+    author: str | None
+    thread: str | None
     stored_at: datetime
     label: ShownLabel | None
     probability: float | None

@@ -48,4 +48,4 @@ def _leading_bits(digest: bytes) -> int:
 
 
 def _sha256(folded: str) -> bytes:
-    return hashlib.sha256(folded.encode(errors="surrogatepass")).digest()
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()

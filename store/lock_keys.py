@@ -87,7 +87,7 @@ def prepare_locks(session: WriteSession, changes: Events, model: int, token: int
     return KeyLocks(
         events,
         keys,
-        [sample.rank(*key) for key in keys],
+        sample.ranks(keys),
         as_absent,
         contents,
         folded_digests([content.text for content in contents]),
@@ -142,7 +142,7 @@ def _has_purged(events: Events, horizon: datetime | None) -> bool:
 
 def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
     """Return the digest of the text to store; ``digest`` is that of the inserted text, which is usually the same."""
-    if after.content is None or after.content.text == inserted.text:
+    if after.content is inserted or after.content is None or after.content.text == inserted.text:
         return digest
     return folded_digest(after.content.text)
 

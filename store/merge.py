@@ -110,12 +110,15 @@ class ReviewerCount(NamedTuple):
 
 
 def merge_events(
-    stored: StoredState, events: Iterable[Arrival | Tombstone], model: int, horizon: datetime | None = None
+    stored: StoredState, events: Sequence[Arrival | Tombstone], model: int, horizon: datetime | None = None
 ) -> Outcome:
     """Apply the events of one key, in order of arrival, to its stored state; ``model`` is that of their predictions.
 
     A comment that is not stored and was created before ``horizon`` has been purged and does not return.
     """
+    if stored is ABSENT and horizon is None and len(events) == 1 and isinstance(events[0], Arrival):
+        # The usual case, with less work.
+        return Outcome(events[0].content, {model: events[0].prediction}, None, effects=["new"])
     outcome = Outcome(stored.content, dict(stored.predictions), stored.erased_up_to, stored.review)
     for event in events:
         if isinstance(event, Tombstone):
@@ -171,19 +174,31 @@ def count_changes(platform: str, before: StoredState, after: Outcome, changes: C
                 changes[kind] += by
 
 
-def count_key(
-    platform: str, before: StoredState, after: Outcome, changes: Counter[Labelled], stored: Counter[PlatformHour]
-) -> None:
-    """Do the same as ``count_changes`` and ``comment_changes``, with less work for a new comment."""
-    content = after.content
-    if before.content is not None or content is None or after.review is not None:
-        count_changes(platform, before, after, changes)
-        comment_changes(platform, before.content, content, stored)
-        return
-    hour = bucket_of(HOUR, content.created_at)
-    stored[platform, hour] += 1
-    for model, prediction in after.predictions.items():
-        changes[Labelled(model, platform, hour, prediction.label, prediction.uncertain, None)] += 1
+def count_keys(
+    keys: Iterable[tuple[str, StoredState, Outcome]],
+) -> tuple[Counter[Labelled], Counter[PlatformHour]]:
+    """Return the sums of ``count_changes`` and ``comment_changes`` for keys (platform, before, after).
+
+    New comments are counted in one pass each, because most are new.
+    """
+    changes: Counter[Labelled] = Counter()
+    stored: Counter[PlatformHour] = Counter()
+    hours: list[PlatformHour] = []
+    labelled: list[tuple[object, ...]] = []
+    for platform, before, after in keys:
+        content = after.content
+        if before.content is not None or content is None or after.review is not None:
+            count_changes(platform, before, after, changes)
+            comment_changes(platform, before.content, content, stored)
+            continue
+        hour = bucket_of(HOUR, content.created_at)
+        hours.append((platform, hour))
+        for model, (label, _, uncertain) in after.predictions.items():
+            labelled.append((model, platform, hour, label, uncertain, None))
+    stored.update(hours)
+    for kind, n in Counter(labelled).items():
+        changes[Labelled._make(kind)] += n
+    return changes, stored
 
 
 def labelled_as(
@@ -266,4 +281,4 @@ def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[
     grouped: dict[tuple[str, str], list[Arrival | Tombstone]] = {}
     for event in events:
         grouped.setdefault((event.platform, event.id), []).append(event)
-    return dict(sorted(grouped.items()))
+    return {key: grouped[key] for key in sorted(grouped)}

@@ -39,8 +39,8 @@ def values_by(names: Iterable[str]) -> Callable[[Mapping[str, Any]], tuple[Any, 
     return itemgetter(first, *others) if others else lambda row: (row[first],)
 
 
-CONTENT_COLUMNS = names_of(Content)
-PREDICTION_COLUMNS = names_of(Prediction)
+CONTENT_COLUMNS = Content._fields
+PREDICTION_COLUMNS = Prediction._fields
 # One C call for all values, because this runs for every comment of every batch.
 _content = attrgetter(*CONTENT_COLUMNS)
 _content_by_column = values_by(CONTENT_COLUMNS)
@@ -48,31 +48,29 @@ _content_by_column = values_by(CONTENT_COLUMNS)
 
 def content_of(event: object) -> Content:
     """Build a content from an event's attributes."""
-    return Content(*_content(event))
+    return Content._make(_content(event))
 
 
 def content_values(content: Content) -> tuple[object, ...]:
     """Return a content's values in the order of CONTENT_COLUMNS, with times as text."""
-    text, version, created_at, edited_at, author, thread = _content(content)
+    text, version, created_at, edited_at, author, thread = content
     edited = None if edited_at is None else time_text(edited_at)
     return text, version, time_text(created_at), edited, author, thread
 
 
 def read_content(row: Mapping[str, Any]) -> Content:
     """Build a content from a row."""
-    return Content(*_content_by_column(row))
+    return Content._make(_content_by_column(row))
 
 
 def content_row(content: Content) -> dict[str, object]:
     """Return a content's values by column."""
-    return {name: getattr(content, name) for name in CONTENT_COLUMNS}
+    return content._asdict()
 
 
 def prediction_row(prediction: Prediction) -> dict[str, object]:
     """Return a prediction's values by column, and the rounded distance of its probability from 0.5."""
-    row: dict[str, object] = {name: getattr(prediction, name) for name in PREDICTION_COLUMNS}
-    row["distance"] = distance_of(prediction)
-    return row
+    return {**prediction._asdict(), "distance": distance_of(prediction)}
 
 
 def distance_of(prediction: Prediction) -> float:

@@ -1,7 +1,8 @@
 """Column types that behave the same on every database: exact strings, and times in UTC to the microsecond."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, LargeBinary, String, Text, TypeDecorator, func
@@ -11,6 +12,9 @@ from sqlalchemy.types import TypeEngine
 
 # The largest value of a BIGINT column, and therefore of a row number.
 LARGEST_NUMBER = 2**63 - 1
+# Days whose text is kept in memory: the comments of a batch were written on few days.
+KEPT_DAYS = 1024
+_TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 # SQLite autoincrements only keys declared INTEGER.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Bytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
@@ -94,5 +98,15 @@ def read_time(value: datetime | str | None) -> datetime | None:
 
 
 def time_text(value: datetime) -> str:
-    """Format a time, in UTC, as all databases read it: ``2026-01-31 23:59:59.000001``."""
-    return in_utc(value).isoformat(" ", "microseconds")[:26]
+    """Format a time, in UTC, as all databases read it: ``2026-01-31 23:59:59.000001``.
+
+    ``isoformat`` takes twice as long.
+    """
+    utc = in_utc(value)
+    day, two = _day_text(utc.toordinal()), _TWO_DIGITS
+    return f"{day} {two[utc.hour]}:{two[utc.minute]}:{two[utc.second]}.{utc.microsecond:06}"
+
+
+@lru_cache(KEPT_DAYS)
+def _day_text(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()

@@ -16,10 +16,9 @@ from store.merge import (
     CountSum,
     HourlyCount,
     Labelled,
-    PlatformHour,
     ReviewerCount,
     comment_counts,
-    count_key,
+    count_keys,
     hourly_changes,
     sum_changes,
 )
@@ -47,8 +46,8 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
         raise StoreError("The erasure keys are missing: call check_ready with them before write_batch.")
     sample = AuditSample.of(keys[-1], session.audit_share)
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
-    letters = surviving(batch.records)
     outcomes = Counter(dead=len(batch.records) - len(changes))
+    letters = surviving(batch.records) if outcomes["dead"] else []
 
     token = new_token()
     locks = prepare_locks(session, changes, batch.model, token, sample) if changes else None
@@ -58,7 +57,7 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     calls: list[Call] = []
     if locks:
         merged = await merge_locked(session, locks, found[-1])
-        outcomes.update(name for key in merged for name in key.after.effects)
+        outcomes.update([name for key in merged for name in key.after.effects])
         calls += _erase(session, merged, keys[0], has_tombstones=outcomes["erased"] > 0)
         calls += _write_comments(session, merged, token)
         calls += _write_predictions(session, merged)
@@ -157,7 +156,7 @@ def _write_comments(session: WriteSession, merged: Sequence[MergedKey], token: i
         content, stored = key.after.content, key.inserted or key.before.content
         if content is None:
             continue
-        if content != stored:
+        if content is not stored and content != stored:
             changed.append((key, content))
         replaced += [(key.number, old) for old in key.after.replaced]
     # Rows are created lazily: thousands of dictionaries at once would trigger the garbage collector.
@@ -206,10 +205,7 @@ def _write_predictions(session: WriteSession, merged: Sequence[MergedKey]) -> It
 
 
 def _count(session: WriteSession, merged: Sequence[MergedKey]) -> Iterator[Call]:
-    changes: Counter[Labelled] = Counter()
-    stored: Counter[PlatformHour] = Counter()
-    for key in merged:
-        count_key(key.platform, key.before, key.after, changes, stored)
+    changes, stored = count_keys([(key.platform, key.before, key.after) for key in merged])
     statements = session.statements
     counts = comment_counts(stored)
     yield from _count_calls(session, counts, statements.add_comment_counts, statements.delete_zero_comment_counts)

@@ -140,12 +140,11 @@ def test_stored_batches_are_counted() -> None:
     assert value("batch_records_sum") == 4
 
 
-def test_padding_is_the_difference_to_the_longest_text() -> None:
+def test_tokens_of_all_texts_are_counted() -> None:
     metrics = ConsumerMetrics()
     metrics.count_tokens([10, 4, 0])
     metrics.count_tokens([])
     assert metrics.registry.get_sample_value("liuyan_consumer_tokens_total") == 14
-    assert metrics.registry.get_sample_value("liuyan_consumer_padded_tokens_total") == 30
 
 
 def test_the_circuit_breaker_is_distinguished_from_other_pauses() -> None:

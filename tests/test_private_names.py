@@ -20,7 +20,19 @@ FILES = sorted(file for package in OURS for file in (ROOT / package).rglob("*.py
 PRIVATE = re.compile(r"_(?!_).*(?<!_)|__.*(?<!__)")
 # Names with an underscore that their libraries document for everybody: a named tuple and SQLAlchemy's row keep their
 # other names free for fields, and Kafka's client names its own errors so.
-DOCUMENTED = frozenset({"_asdict", "_mapping", "_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_AUTHENTICATION"})
+DOCUMENTED = frozenset(
+    {
+        "_asdict",
+        "_fields",
+        "_make",
+        "_replace",
+        "_mapping",
+        "_TRANSPORT",
+        "_TIMED_OUT",
+        "_ALL_BROKERS_DOWN",
+        "_AUTHENTICATION",
+    }
+)
 # docs/decisions/inference-network.md says why, and what happens where they are missing.
 DECIDED = {"model/inference.py": frozenset({"_linear_pointwise", "_reorder_linear_weight"})}
 

@@ -88,6 +88,11 @@ WRONG = [
         "200",
         "LIUYAN_BATCH_AGE_MILLISECONDS no longer exists. Set LIUYAN_LATENCY_MILLISECONDS instead: ",
     ),
+    (
+        "LIUYAN_BATCH_PADDED_TOKENS",
+        "131072",
+        "LIUYAN_BATCH_PADDED_TOKENS no longer exists. Set LIUYAN_BATCH_TOKENS instead: ",
+    ),
     ("LIUYAN_GROUP_FILE", "f", "Unknown setting LIUYAN_GROUP_FILE. Did you mean LIUYAN_GROUP?"),
     ("LIUYAN_BACKUP_TARGET_HOURS", "-1", "Invalid LIUYAN_BACKUP_TARGET_HOURS: must be 0 or more."),
     ("LIUYAN_ZZZZZZZZZZ", "1", "Unknown setting LIUYAN_ZZZZZZZZZZ. .env.example lists all settings."),

@@ -32,16 +32,16 @@ class CommentText(NamedTuple):
 class LabelThread:
     """The thread and its labeller. A context manager that stops the thread on exit.
 
-    ``topics`` maps each topic to the platforms that may publish to it. ``padded_tokens`` limits the number of texts
-    that are labelled at once times the longest of them.
+    ``topics`` maps each topic to the platforms that may publish to it. ``tokens`` limits the tokens of the texts that
+    are labelled at once.
     """
 
-    def __init__(self, labeller: Labeller, topics: Mapping[str, frozenset[str]], covered: Range, padded_tokens: int):
+    def __init__(self, labeller: Labeller, topics: Mapping[str, frozenset[str]], covered: Range, tokens: int):
         self._labeller = labeller
         self._topics = topics
         self._platforms = frozenset(covered.platforms)
         self._since, self._until = _milliseconds(covered.since), _milliseconds(covered.until)
-        self._padded_tokens = padded_tokens
+        self._most_tokens = tokens
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="labels", initializer=_start_thread)
 
     def __enter__(self) -> Self:
@@ -86,13 +86,13 @@ class LabelThread:
 
     def _groups(self, prepared: Sequence[PreparedText]) -> Iterator[Sequence[PreparedText]]:
         group: list[PreparedText] = []
-        longest = 0
+        tokens = 0
         for one in prepared:
-            longest = max(longest, one.tokens)
-            if group and longest * (len(group) + 1) > self._padded_tokens:
+            if group and tokens + one.tokens > self._most_tokens:
                 yield group
-                group, longest = [], one.tokens
+                group, tokens = [], 0
             group.append(one)
+            tokens += one.tokens
         yield group
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import time
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from consumer.relabel.progress import duration, report_progress
 from consumer.relabel.relabeller import Relabeller
 from consumer.signals import run_beside, run_until_signal
 from consumer.topics import Topics
+from liuyan.collector import spare_batches
 from liuyan.errors import LiuyanError, UsageError
 from liuyan.settings import Settings
 from liuyan.terminal import write_line
@@ -192,8 +192,8 @@ async def _check_topics(store: Store, settings: Settings, number: int) -> None:
 
 async def _label_thread(store: Store, settings: Settings, model: ModelRow, covered: Range) -> LabelThread:
     labeller = (await load_model(store, model, settings)).labeller
-    gc.freeze()  # The vocabulary and the modules live as long as the process.
-    return LabelThread(labeller, settings.topics, covered, settings.batch_padded_tokens)
+    spare_batches()
+    return LabelThread(labeller, settings.topics, covered, settings.batch_tokens)
 
 
 async def _work(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from consumer.relabel.relabeller import Relabeller
 from consumer.relabel.replay import retired
 from consumer.signals import run_beside, run_until_signal
 from consumer.topics import BrokerError, Topics
+from liuyan.collector import spare_batches
 from liuyan.health import Check, bind, serve_health
 from liuyan.metrics.exporter import Exporter
 from liuyan.metrics.process import PROCESS, SHARED
@@ -104,11 +104,11 @@ async def _run(
         labeller = (await load_model(store, model, settings)).labeller
     # Without a group: alerts about the models of a group are not about shadows.
     metrics.use_model(model.sha256, model.name)
-    gc.freeze()  # The vocabulary and the modules live as long as the process.
+    spare_batches()
     topics = list(settings.topics)
     source = LogSource(Connection.of(settings))
     ends = LiveEnds(store, run, settings.group, topics)
-    with LabelThread(labeller, settings.topics, run.range, settings.batch_padded_tokens) as labels:
+    with LabelThread(labeller, settings.topics, run.range, settings.batch_tokens) as labels:
         relabeller = Relabeller(store, run, source, labels, settings.batch_records, ends=ends)
         health = ShadowHealth(store, Topics(Connection.of(settings)), topics, relabeller, settings.stuck_seconds)
         serving = serve_health(listener, alive=health.alive, ready=health.ready, registry=registry)

@@ -95,14 +95,6 @@ CONSUMER = (
         "已标注文本的词数，不含命中缓存的文本。",
     ),
     Metric(
-        "liuyan_consumer_padded_tokens_total",
-        Kind.COUNTER,
-        "tokens",
-        "Tokens of all batches if every text were as long as the longest one in its batch. The padding share is "
-        "1 - tokens / padded tokens.",
-        "假设每条文本都与批次中最长的文本等长时的词数。填充占比为 1 - tokens / padded tokens。",
-    ),
-    Metric(
         "liuyan_consumer_stage_duration_seconds",
         Kind.HISTOGRAM,
         "seconds",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consumer.batcher import Batcher, Limits, Span
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
-LIMITS = Limits(records=4, padded_tokens=100, size=1_000)
+LIMITS = Limits(records=4, tokens=100, size=1_000)
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,12 @@ def test_batch_closes_at_the_record_limit() -> None:
 
 
 def test_batch_closes_at_the_token_and_byte_limits() -> None:
-    padded, large = started_batcher(), started_batcher()
-    padded.add([Item(tokens=50), Item(tokens=1)], {FIRST: 12}, arrived_at=0, now=0)
+    long, large = started_batcher(), started_batcher()
+    long.add([Item(tokens=60), Item(tokens=39)], {FIRST: 12}, arrived_at=0, now=0)
+    assert not long.urgent
+    long.add([Item(tokens=1)], {FIRST: 13}, arrived_at=0, now=0)
     large.add([Item(size=1_000)], {FIRST: 11}, arrived_at=0, now=0)
-    assert padded.urgent
+    assert long.urgent
     assert large.urgent
 
 

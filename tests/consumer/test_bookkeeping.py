@@ -18,7 +18,7 @@ from consumer.batcher import Limits
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
 
 PARTITIONS = (0, 1)
-LIMITS = Limits(records=4, padded_tokens=1_000, size=1_000)
+LIMITS = Limits(records=4, tokens=1_000, size=1_000)
 RECOVERY_SECONDS = 60
 SECONDS = st.sampled_from([0, 0.01, 0.1, 0.6, 3, 12])
 CONSUMER = st.sampled_from([0, 1])

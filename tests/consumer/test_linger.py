@@ -17,7 +17,7 @@ from consumer.worker import PreparedRecord
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
 
 PARTITION = TopicPartition("comments", 0)
-LIMITS = Limits(records=1_000, padded_tokens=1_000_000, size=1_000_000)
+LIMITS = Limits(records=1_000, tokens=1_000_000, size=1_000_000)
 TARGET = 0.1
 
 

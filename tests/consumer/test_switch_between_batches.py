@@ -11,7 +11,7 @@ import pytest
 from consumer.batcher import Limits
 from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
 
-LIMITS = Limits(records=4, padded_tokens=1_000, size=1_000)
+LIMITS = Limits(records=4, tokens=1_000, size=1_000)
 
 
 class Scene:

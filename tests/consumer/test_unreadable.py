@@ -204,4 +204,4 @@ def test_missing_codec_pauses_its_partition_and_loses_no_record_of_others(loop: 
 
 
 async def start(log: Log, database: Database, loop: VirtualTime) -> Consumer:
-    return Consumer(0, log, database, loop, Limits(records=4, padded_tokens=1_000, size=1_000))
+    return Consumer(0, log, database, loop, Limits(records=4, tokens=1_000, size=1_000))

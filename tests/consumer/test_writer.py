@@ -28,7 +28,8 @@ KEYS = [PartitionKey("group", "comments", number) for number in range(3)]
 def entry(partition: int, offset: int) -> Entry:
     record = ConsumerRecord("comments", partition, offset, 0, 0, b"forum:1", None, 0, 7, 0, ())
     return Entry(
-        PreparedRecord(record, Erasure("forum", str(offset)), None, loaded(1)), Tombstone("forum", str(offset), 0)
+        PreparedRecord(record, Erasure("forum", str(offset)), None, loaded(1), 0, 0),
+        Tombstone("forum", str(offset), 0),
     )
 
 

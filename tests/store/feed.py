@@ -1,6 +1,5 @@
 """Short constructors for events, and a feed that writes them to a store like a consumer."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,7 +61,7 @@ def arrival(
 
 def with_content(event: Arrival, **changes: Any) -> Arrival:
     """Return the event with some fields of its content replaced."""
-    return replace(event, content=replace(event.content, **changes))
+    return event._replace(content=event.content._replace(**changes))
 
 
 def tombstone(id: str = "1", at: float = 0, platform: str = "forum") -> Tombstone:

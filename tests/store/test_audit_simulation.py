@@ -7,7 +7,6 @@ uses a separate platform.
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -51,7 +50,7 @@ class Life:
         texts = COMMENTS - PAIRS
         found = [self._comment(str(n), f"{self.platform} {n}") for n in range(texts)]
         for n, of in enumerate(self.chance.sample(range(texts), PAIRS), texts):
-            found.append(replace(found[of], id=str(n)))
+            found.append(found[of]._replace(id=str(n)))
             self.truth[str(n)] = self.truth[str(of)]
         return found
 
