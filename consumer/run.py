@@ -151,9 +151,7 @@ class _Running:
             session_timeout_seconds=settings.session_timeout_seconds,
         )
         self._offsets = offsets = Offsets(store, self._source, topics, group=settings.group, metrics=metrics)
-        batcher = Batcher[PreparedRecord](
-            Limits(settings.batch_records, settings.batch_tokens, settings.batch_bytes)
-        )
+        batcher = Batcher[PreparedRecord](Limits(settings.batch_records, settings.batch_tokens, settings.batch_bytes))
         self._pipeline = Pipeline(
             self._source,
             worker,

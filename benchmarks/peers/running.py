@@ -82,7 +82,8 @@ class Servers:
             made.execute(CREATE_TABLE)
         else:
             # The texts repeat, which is an advantage of the benchmark only.
-            made.settings |= {"LIUYAN_ANSWER_CACHE_SIZE": "0", **system.settings}
+            limits = {"LIUYAN_ANSWER_CACHE_SIZE": "0", "LIUYAN_BATCH_RECORDS": str(BATCH_RECORDS)}
+            made.settings |= {**limits, **system.settings}
             made.migrate()
         asyncio.run(made.create_topic(PARTITIONS))
         return made
