@@ -15,11 +15,8 @@ from aiokafka import AIOKafkaProducer
 
 from tests.faults.fleet import Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS
-from tests.faults.stage import Fault, Stage
-from tests.faults.stage import becomes_true as _eventually
-from tests.faults.stage import metrics_of as _metrics
-from tests.faults.stage import promote_other as _promote_other
-from tests.harness import Installation, comment
+from tests.faults.stage import Fault, Stage, becomes_true, metrics_of, promote_other
+from tests.harness import Installation, Record, comment
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
@@ -79,7 +76,7 @@ async def stop_in_transaction(stage: Stage) -> None:
             for one in members:
                 one.proxy.on_statement(None)
         stored = stage.installation.stored()
-        if not await _eventually(lambda: stage.installation.stored() > stored, OTHERS_CONTINUE_SECONDS):
+        if not await becomes_true(lambda: stage.installation.stored() > stored, OTHERS_CONTINUE_SECONDS):
             stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
     member.process.send(signal.SIGCONT)
@@ -231,12 +228,12 @@ async def promote_model(stage: Stage) -> None:
     for member in members:
         member.proxy.delay = 0.25
     await _publish_burst(stage)
-    full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 40)
+    full = await becomes_true(lambda: all(HELD in metrics_of(member) for member in members), 40)
     stage.seen["promotions with full queues"] += full
     before = killed.process.output().count(LOADING)
     async with traffic(stage):
-        await _promote_other(stage)
-        loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
+        await promote_other(stage)
+        loading = await becomes_true(lambda: killed.process.output().count(LOADING) > before, 10)
         stage.seen["consumers killed while they load a model"] += loading
         await stage.fleet.leave(killed, signal.SIGKILL)
         stage.fleet.restart(killed)
@@ -245,7 +242,7 @@ async def promote_model(stage: Stage) -> None:
             member.proxy.heal()
         # What the blocked consumer stores after the end of the scan is labelled only because it is queued.
         scans = "SELECT COUNT(*) FROM missing_scans"
-        await _eventually(lambda: stage.installation.number(scans) == 0, 60)
+        await becomes_true(lambda: stage.installation.number(scans) == 0, 60)
         await stage.pause(3, 5)
     blocked.unblock_cache()
 
@@ -254,7 +251,7 @@ async def promote_in_open_batches(stage: Stage) -> None:
     """Promote the other model during steady traffic, so that batches are open when consumers have loaded it."""
     async with traffic(stage):
         await stage.pause(1, 2)
-        await _promote_other(stage)
+        await promote_other(stage)
         await stage.pause(6, 8)
 
 
@@ -266,7 +263,7 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
         run = stage.rng.getrandbits(32)
         async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka, linger_ms=0) as producer:
             for number in itertools.count():
-                record = comment(f"traffic-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+                record = _praise(f"traffic-{run}", number)
                 await producer.send_and_wait(stage.installation.topic, record.value, key=record.key)
                 await asyncio.sleep(TRAFFIC_SECONDS)
 
@@ -283,8 +280,12 @@ async def _publish_burst(stage: Stage) -> None:
     run = stage.rng.getrandbits(32)
     async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka) as producer:
         for number in range(BURST):
-            record = comment(f"burst-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+            record = _praise(f"burst-{run}", number)
             await producer.send(stage.installation.topic, record.value, key=record.key)
+
+
+def _praise(name: str, number: int) -> Record:
+    return comment(f"{name}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
 
 
 FAULTS: Sequence[Fault] = (
