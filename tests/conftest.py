@@ -1,7 +1,7 @@
 """Fixtures for real servers, each started once per run on first use, and the selection of fast tests.
 
 ``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` are servers to use instead; ``LIUYAN_TEST_DATABASE`` is the kind
-of the main database: mysql (default) or mariadb. Each test gets a separate, empty database.
+of the main database: mysql (default) or mariadb. Each test gets a separate database, empty or migrated.
 """
 
 import gc
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pymysql
 import pytest
 import structlog
 from hypothesis import settings
@@ -28,11 +27,12 @@ from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
 from local_stack.server import Server
+from tests.templates import Templates, connect
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
 # Data survives killed servers, as in tests, but not power failures. This makes creating tables faster.
-QUICK = ("--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
+QUICK = ("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--skip-log-bin")
 
 if MAIN not in KINDS:
     raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
@@ -190,6 +190,13 @@ def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Ite
         yield create
 
 
+@pytest.fixture(scope="session")
+def _templates(_database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    """Return what copies migrated databases."""
+    with _new_databases(_database_server, tmp_path_factory.mktemp("templates")) as create:
+        yield Templates(create)
+
+
 @pytest.fixture(scope="module")
 def module_database_url(
     _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
@@ -197,6 +204,13 @@ def module_database_url(
     """Like ``database_url``, once per module, for tests whose setup takes longer than the tests."""
     with _new_databases(_database_server, tmp_path_factory.mktemp("databases")) as create:
         yield create(MAIN)
+
+
+@pytest.fixture(scope="module")
+def module_migrated_url(module_database_url: str, _templates: Templates) -> str:
+    """Like ``module_database_url``, with the tables of a migrated database."""
+    _templates.copy(MAIN, module_database_url)
+    return module_database_url
 
 
 @pytest.fixture(scope="session")
@@ -214,6 +228,29 @@ def database_url(_new_database: NewDatabase) -> str:
     return _new_database(MAIN)
 
 
+@pytest.fixture
+def migrated_url(database_url: str, _templates: Templates) -> str:
+    """Like ``database_url``, with the tables of a migrated database."""
+    _templates.copy(MAIN, database_url)
+    return database_url
+
+
+@pytest.fixture
+def migrated_sqlite_url(_new_database: NewDatabase, _templates: Templates) -> str:
+    """Return the URL of a migrated SQLite database, for tests that are about something else."""
+    url = _new_database("sqlite")
+    _templates.copy("sqlite", url)
+    return url
+
+
+@pytest.fixture(params=["mysql", "mariadb", "sqlite"])
+def every_migrated_url(request: pytest.FixtureRequest, _new_database: NewDatabase, _templates: Templates) -> str:
+    """Like ``migrated_url``, once for each supported kind of database."""
+    url = _new_database(request.param)
+    _templates.copy(request.param, url)
+    return url
+
+
 @pytest.fixture(params=["mysql", "mariadb", "sqlite"])
 def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabase) -> str:
     """Like ``database_url``, once for each supported kind of database."""
@@ -222,13 +259,6 @@ def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabas
 
 def _execute(server: URL, statement: str) -> None:
     """Run one statement. The lock timeout makes a transaction that a test left open fail the drop, not block it."""
-    connection = pymysql.connect(
-        host=server.host or "127.0.0.1",
-        port=server.port or 3306,
-        user=server.username,
-        password=server.password or "",
-        autocommit=True,
-        init_command="SET SESSION lock_wait_timeout = 10",
-    )
+    connection = connect(server, init_command="SET SESSION lock_wait_timeout = 10")
     with connection, connection.cursor() as cursor:
         cursor.execute(statement)

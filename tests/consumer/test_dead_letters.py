@@ -21,10 +21,9 @@ from tests.harness import ERASURE_KEY, Installation, Record, comment, get
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of two partitions."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=2)
     return installation
 
@@ -150,10 +149,9 @@ async def test_crash_after_publishing_publishes_twice_without_harm(
 
 
 async def test_dead_letter_shows_why_kafka_refused_it(
-    kafka: str, topic: str, database_url: str, tmp_path: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path
 ) -> None:
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=1, **{"max.message.bytes": "1000"})
     # The original record fits into the limit; the copy with its additional header does not.
     await installation.publish([Record(b"forum:1", b"x" * 900)])
