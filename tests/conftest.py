@@ -8,8 +8,11 @@ import gc
 import logging
 import os
 import secrets
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import structlog
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
+from liuyan.cli import main
 from liuyan.packages import PACKAGES
 from liuyan.settings import Settings
 from liuyan.settings_file import PREFIX, TEST_PREFIX
@@ -38,6 +42,7 @@ if MAIN not in KINDS:
     raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
 
 NewDatabase = Callable[[str], str]
+RunLiuyan = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 SERVERS = {"kafka", "browser", "site", "_database_server"}
@@ -130,6 +135,30 @@ def restored_logging() -> Iterator[None]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def run_liuyan(capsys: pytest.CaptureFixture[str], restored_logging: None) -> RunLiuyan:
+    """Return a function that runs `liuyan ARGUMENTS` in this process, with settings as environment variables.
+
+    Starting Python takes longer than most commands. Only for commands that read no input and handle no signals.
+    """
+
+    def run(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+        capsys.readouterr()
+        # In a thread, because asynchronous tests have a running event loop.
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as thread:
+            patch.setattr(sys, "argv", ["liuyan", *map(str, arguments)])
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                thread.submit(main).result()
+        written = capsys.readouterr()
+        status = ended.value.code or 0
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(arguments, status, written.out, written.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")
