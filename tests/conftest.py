@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -25,7 +25,7 @@ from liuyan.cli import main
 from liuyan.packages import PACKAGES
 from liuyan.settings import Settings
 from liuyan.settings_file import PREFIX, TEST_PREFIX
-from local_stack.database import DatabaseServer
+from local_stack.database import UNSYNCED, DatabaseServer
 from local_stack.database_clients import install_clients
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
@@ -35,8 +35,6 @@ from tests.templates import Templates, connect
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
-# Data survives killed servers, as in tests, but not power failures. This makes creating tables faster.
-QUICK = ("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--skip-log-bin")
 
 if MAIN not in KINDS:
     raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
@@ -47,6 +45,8 @@ RunLiuyan = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SERVERS = {"kafka", "browser", "site", "_database_server"}
 KINDS_WITHOUT_SERVER = {"sqlite", "embedded"}
+# How long tests with a marker or a fixture roughly take; others take 0.1 s.
+SECONDS = {"minutes": 200.0, "seconds": 10.0, "kafka": 8.0, "server": 4.0, "programs": 1.0, "trains": 1.0, "site": 1.0}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,6 +71,12 @@ def _is_fast(item: pytest.Item) -> bool:
     return not servers
 
 
+def _seconds(item: pytest.Item) -> float:
+    """Return how long a test roughly takes, from its markers and fixtures."""
+    names = {mark.name for mark in item.iter_markers()} | set(getattr(item, "fixturenames", ()))
+    return max((SECONDS[name] for name in SECONDS.keys() & names), default=0.1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests with a fixture that trains."""
@@ -80,7 +86,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order files by their number of tests, after those with tests marked ``minutes``.
+    """Order files by the time that they roughly take, longest first.
 
     Processes take files in this order (``--no-loadscope-reorder``); a long test in the last file would run alone.
     """
@@ -88,9 +94,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if not _is_fast(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if _is_fast(item)]
-    tests = Counter(item.path for item in items)
-    minutes = {item.path for item in items if item.get_closest_marker("minutes")}
-    items.sort(key=lambda item: (item.path not in minutes, -tests[item.path]))
+    seconds: dict[Path, float] = defaultdict(float)
+    for item in items:
+        seconds[item.path] += _seconds(item)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 def pytest_collection_finish() -> None:
@@ -187,7 +194,7 @@ def _database_server() -> Iterator[Callable[[str], URL]]:
 
         def address(kind: str) -> URL:
             if kind not in addresses:
-                server = stack.enter_context(KINDS[kind](QUICK))
+                server = stack.enter_context(KINDS[kind](UNSYNCED))
                 addresses[kind] = make_url(server.url("mysql"))
             return addresses[kind]
 
