@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -20,12 +21,14 @@ from tests.harness import Installation, Record, comment
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
+ASSIGNED_SECONDS = 30
 TRAFFIC_SECONDS = 0.004
 FIRST_INSERT = b"INSERT INTO comments"
+ASSIGNED = re.compile(r"^liuyan_consumer_assigned_partitions (\d+)", re.MULTILINE)
 # The metric of a consumer whose queues are full, the comments that fill them, and the log line of one that begins to
 # load a model.
 HELD = "liuyan_consumer_backpressure 1.0"
-BURST = 8_000
+BURST = 12_000
 LOADING = "loading it"
 
 
@@ -225,6 +228,8 @@ async def promote_model(stage: Stage) -> None:
     members = [member for member in stage.fleet.members if member.supervised]
     blocked, killed, *_ = stage.rng.sample(members, 2)
     blocked.block_cache()
+    # After an earlier fault some may still be joining the group, and would get no share of the burst.
+    await becomes_true(lambda: _share_all_partitions(stage.installation, members), ASSIGNED_SECONDS)
     for member in members:
         member.proxy.delay = 0.25
     await _publish_burst(stage)
@@ -245,6 +250,13 @@ async def promote_model(stage: Stage) -> None:
         await becomes_true(lambda: stage.installation.number(scans) == 0, 60)
         await stage.pause(3, 5)
     blocked.unblock_cache()
+
+
+def _share_all_partitions(installation: Installation, members: Sequence[Member]) -> bool:
+    """Return whether each partition is assigned to one of these consumers, and each consumer has some."""
+    found = [ASSIGNED.search(metrics_of(member)) for member in members]
+    counts = [0 if match is None else int(match[1]) for match in found]
+    return all(counts) and sum(counts) == installation.number("SELECT COUNT(*) FROM partitions")
 
 
 async def promote_in_open_batches(stage: Stage) -> None:
@@ -276,7 +288,7 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
 
 
 async def _publish_burst(stage: Stage) -> None:
-    """Publish more comments than the queues of all consumers hold."""
+    """Publish more comments than the queues of all consumers hold, also of one with few partitions."""
     run = stage.rng.getrandbits(32)
     async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka) as producer:
         for number in range(BURST):
@@ -326,7 +338,7 @@ async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, repor
             report(fault.__name__)
             await fault(stage)
             stage.injected[fault.__name__] += 1
-            await stage.pause(0.5, 2)
+            await stage.pause(0.2, 1)
 
 
 def _lock_faults(installation: Installation) -> Counter[str]:
