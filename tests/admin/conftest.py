@@ -177,7 +177,7 @@ async def browser() -> AsyncIterator[Browser]:
     """Start Debian's Chromium in headless mode."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         )
         yield browser
         await browser.close()
