@@ -152,10 +152,11 @@ def run_liuyan(capsys: pytest.CaptureFixture[str], restored_logging: None) -> Ru
     """
 
     def run(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+        command = ["liuyan", *map(str, arguments)]
         capsys.readouterr()
         # In a thread, because asynchronous tests have a running event loop.
         with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as thread:
-            patch.setattr(sys, "argv", ["liuyan", *map(str, arguments)])
+            patch.setattr(sys, "argv", command)
             for name, value in settings.items():
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as ended:
@@ -163,7 +164,7 @@ def run_liuyan(capsys: pytest.CaptureFixture[str], restored_logging: None) -> Ru
         written = capsys.readouterr()
         status = ended.value.code or 0
         assert isinstance(status, int)
-        return subprocess.CompletedProcess(arguments, status, written.out, written.err)
+        return subprocess.CompletedProcess(command, status, written.out, written.err)
 
     return run
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
@@ -142,7 +143,7 @@ async def test_failover_to_a_lagging_replica_stores_every_event_once(
             source.kill()
             execute(replica, "RESET REPLICA ALL")
             restarted.kill()
-            installation.database_url = replica.url("liuyan")
+            installation = replace(installation, database_url=replica.url("liuyan"))
             assert installation.stored() == len(first)
             proxy.upstream = replica.port
             proxy.cut()
