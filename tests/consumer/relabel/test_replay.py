@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -175,8 +176,11 @@ async def test_a_stopped_replay_continues_and_keeps_its_rate(installation: Relab
     count, rate = 9_000, 200
     await installation.publish(real_comments(count))
     installation.consume(count)
-    with installation.replay("--rate", str(rate)) as first, installation.replay() as second:
+    with ExitStack() as processes:
+        first = processes.enter_context(installation.replay("--rate", str(rate)))
         await wait_for_output(installation, first, "replaying")
+        # Only now: a process that creates the replay without a rate does not limit it.
+        second = processes.enter_context(installation.replay())
         await wait_for_output(installation, second, "replaying")
         await asyncio.to_thread(installation.wait_for, lambda: installation.number(READ) > 0, seconds=60)
         await asyncio.sleep(5)
