@@ -1,47 +1,52 @@
 """Fixtures for real servers, each started once per run on first use, and the selection of fast tests.
 
 ``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` are servers to use instead; ``LIUYAN_TEST_DATABASE`` is the kind
-of the main database: mysql (default) or mariadb. Each test gets a separate, empty database.
+of the main database: mysql (default) or mariadb. Each test gets a separate database, empty or migrated.
 """
 
 import gc
 import logging
 import os
 import secrets
-from collections import Counter
+import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pymysql
 import pytest
 import structlog
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
+from liuyan.cli import main
 from liuyan.packages import PACKAGES
 from liuyan.settings import Settings
 from liuyan.settings_file import PREFIX, TEST_PREFIX
-from local_stack.database import DatabaseServer
+from local_stack.database import UNSYNCED, DatabaseServer
 from local_stack.database_clients import install_clients
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
 from local_stack.server import Server
+from tests.templates import Templates, connect
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
-# Data survives killed servers, as in tests, but not power failures. This makes creating tables faster.
-QUICK = ("--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
 
 if MAIN not in KINDS:
     raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
 
 NewDatabase = Callable[[str], str]
+RunLiuyan = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 SERVERS = {"kafka", "browser", "site", "_database_server"}
 KINDS_WITHOUT_SERVER = {"sqlite", "embedded"}
+# How long tests with a marker or a fixture roughly take; others take 0.1 s.
+SECONDS = {"minutes": 200.0, "seconds": 10.0, "kafka": 8.0, "server": 4.0, "programs": 1.0, "trains": 1.0, "site": 1.0}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +71,12 @@ def _is_fast(item: pytest.Item) -> bool:
     return not servers
 
 
+def _seconds(item: pytest.Item) -> float:
+    """Return how long a test roughly takes, from its markers and fixtures."""
+    names = {mark.name for mark in item.iter_markers()} | set(getattr(item, "fixturenames", ()))
+    return max((SECONDS[name] for name in SECONDS.keys() & names), default=0.1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests with a fixture that trains."""
@@ -75,7 +86,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order files by their number of tests, after those with tests marked ``minutes``.
+    """Order files by the time that they roughly take, longest first.
 
     Processes take files in this order (``--no-loadscope-reorder``); a long test in the last file would run alone.
     """
@@ -83,9 +94,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if not _is_fast(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if _is_fast(item)]
-    tests = Counter(item.path for item in items)
-    minutes = {item.path for item in items if item.get_closest_marker("minutes")}
-    items.sort(key=lambda item: (item.path not in minutes, -tests[item.path]))
+    seconds: dict[Path, float] = defaultdict(float)
+    for item in items:
+        seconds[item.path] += _seconds(item)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 def pytest_collection_finish() -> None:
@@ -132,6 +144,31 @@ def restored_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture
+def run_liuyan(capsys: pytest.CaptureFixture[str], restored_logging: None) -> RunLiuyan:
+    """Return a function that runs `liuyan ARGUMENTS` in this process, with settings as environment variables.
+
+    Starting Python takes longer than most commands. Only for commands that read no input and handle no signals.
+    """
+
+    def run(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+        command = ["liuyan", *map(str, arguments)]
+        capsys.readouterr()
+        # In a thread, because asynchronous tests have a running event loop.
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as thread:
+            patch.setattr(sys, "argv", command)
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                thread.submit(main).result()
+        written = capsys.readouterr()
+        status = ended.value.code or 0
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(command, status, written.out, written.err)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """Return the bootstrap servers of an Apache Kafka that does not create topics automatically."""
@@ -158,7 +195,7 @@ def _database_server() -> Iterator[Callable[[str], URL]]:
 
         def address(kind: str) -> URL:
             if kind not in addresses:
-                server = stack.enter_context(KINDS[kind](QUICK))
+                server = stack.enter_context(KINDS[kind](UNSYNCED))
                 addresses[kind] = make_url(server.url("mysql"))
             return addresses[kind]
 
@@ -190,6 +227,13 @@ def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Ite
         yield create
 
 
+@pytest.fixture(scope="session")
+def _templates(_database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    """Return what copies migrated databases."""
+    with _new_databases(_database_server, tmp_path_factory.mktemp("templates")) as create:
+        yield Templates(create)
+
+
 @pytest.fixture(scope="module")
 def module_database_url(
     _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
@@ -197,6 +241,13 @@ def module_database_url(
     """Like ``database_url``, once per module, for tests whose setup takes longer than the tests."""
     with _new_databases(_database_server, tmp_path_factory.mktemp("databases")) as create:
         yield create(MAIN)
+
+
+@pytest.fixture(scope="module")
+def module_migrated_url(module_database_url: str, _templates: Templates) -> str:
+    """Like ``module_database_url``, with the tables of a migrated database."""
+    _templates.copy(MAIN, module_database_url)
+    return module_database_url
 
 
 @pytest.fixture(scope="session")
@@ -214,6 +265,29 @@ def database_url(_new_database: NewDatabase) -> str:
     return _new_database(MAIN)
 
 
+@pytest.fixture
+def migrated_url(database_url: str, _templates: Templates) -> str:
+    """Like ``database_url``, with the tables of a migrated database."""
+    _templates.copy(MAIN, database_url)
+    return database_url
+
+
+@pytest.fixture
+def migrated_sqlite_url(_new_database: NewDatabase, _templates: Templates) -> str:
+    """Return the URL of a migrated SQLite database, for tests that are about something else."""
+    url = _new_database("sqlite")
+    _templates.copy("sqlite", url)
+    return url
+
+
+@pytest.fixture(params=["mysql", "mariadb", "sqlite"])
+def every_migrated_url(request: pytest.FixtureRequest, _new_database: NewDatabase, _templates: Templates) -> str:
+    """Like ``migrated_url``, once for each supported kind of database."""
+    url = _new_database(request.param)
+    _templates.copy(request.param, url)
+    return url
+
+
 @pytest.fixture(params=["mysql", "mariadb", "sqlite"])
 def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabase) -> str:
     """Like ``database_url``, once for each supported kind of database."""
@@ -222,13 +296,6 @@ def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabas
 
 def _execute(server: URL, statement: str) -> None:
     """Run one statement. The lock timeout makes a transaction that a test left open fail the drop, not block it."""
-    connection = pymysql.connect(
-        host=server.host or "127.0.0.1",
-        port=server.port or 3306,
-        user=server.username,
-        password=server.password or "",
-        autocommit=True,
-        init_command="SET SESSION lock_wait_timeout = 10",
-    )
+    connection = connect(server, init_command="SET SESSION lock_wait_timeout = 10")
     with connection, connection.cursor() as cursor:
         cursor.execute(statement)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,17 @@ class Record:
 
 @dataclass
 class Installation:
-    """A topic and a database, with the settings to use them."""
+    """A topic and a database, with the settings to use them.
+
+    With ``run_here``, the fixture ``run_liuyan``, run() starts processes only for consumers, which handle signals.
+    """
 
     kafka: str
     topic: str
     database_url: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    run_here: "Callable[..., subprocess.CompletedProcess[str]] | None" = None
 
     @property
     def group(self) -> str:
@@ -71,9 +76,13 @@ class Installation:
 
     def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run `liuyan` and wait for its end."""
+        environment = self.environment(**settings)
+        if self.run_here is not None and arguments[:2] != ("consumer", "run"):
+            own = {name: value for name, value in environment.items() if name.startswith("LIUYAN_")}
+            return self.run_here(*arguments, **own)
         return subprocess.run(
             [sys.executable, "-m", "liuyan", *arguments],
-            env=self.environment(**settings),
+            env=environment,
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -114,21 +123,13 @@ class Installation:
 
     def query(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
         """Query rows over a separate synchronous connection."""
-        engine = self._engine()
-        try:
-            with engine.connect() as connection:
-                return [tuple(row) for row in connection.execute(text(statement), parameters)]
-        finally:
-            engine.dispose()
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), parameters)]
 
     def execute(self, statement: str) -> None:
         """Run a statement that returns no rows."""
-        engine = self._engine()
-        try:
-            with engine.begin() as connection:
-                connection.execute(text(statement))
-        finally:
-            engine.dispose()
+        with self._engine.begin() as connection:
+            connection.execute(text(statement))
 
     def number(self, statement: str, **parameters: object) -> int:
         [(value,)] = self.query(statement, **parameters)
@@ -213,10 +214,12 @@ class Installation:
             "database": url.database,
         }
 
+    @cached_property
     def _engine(self) -> Engine:
+        # Kept, because tests that wait query twenty times a second. Servers are restarted meanwhile.
         url = make_url(self.database_url)
         drivers = {"mysql+aiomysql": "mysql+pymysql", "sqlite+aiosqlite": "sqlite"}
-        return create_engine(url.set(drivername=drivers[url.drivername]))
+        return create_engine(url.set(drivername=drivers[url.drivername]), pool_pre_ping=True)
 
 
 class Process:

@@ -31,11 +31,10 @@ WITHOUT_VALUES = {
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of two partitions."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     installation.settings = {"LIUYAN_LOG_FORMAT": "json", "LIUYAN_LOG_LEVEL": "debug"}
-    installation.migrate()
     await installation.create_topic(partitions=2)
     return installation
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.rest.fields import Platform, Sha256, Time
+from api.rest.fields import Platform, Sha256, Time, check_order
 from store.analytics import Bucket, CountFilter
 
 # 62 days are 1,488 points; a chart cannot show many more.
@@ -37,8 +37,7 @@ class AnalyticsQuery(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.created_from and self.created_to and self.created_from >= self.created_to:
-            raise ValueError("created_from must be before created_to")
+        check_order(created_from=self.created_from, created_to=self.created_to)
         return self
 
     def to_filter(self) -> CountFilter:

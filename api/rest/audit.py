@@ -11,7 +11,7 @@ from api.guard import GuardedRoute
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, WITHOUT_NUL, documented
 from api.rest.cursor import encode_cursor, read_cursor
-from api.rest.fields import Time
+from api.rest.fields import Time, check_order
 from api.services import TheServices
 from store.audit import AuditFilter, Via, list_records
 from store.types import LARGEST_NUMBER
@@ -57,8 +57,7 @@ class AuditQuery(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.at_from and self.at_to and self.at_from >= self.at_to:
-            raise ValueError("at_from must be before at_to")
+        check_order(at_from=self.at_from, at_to=self.at_to)
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.problems import WITHOUT_NUL
-from api.rest.fields import Platform, Probability, Sha256, Time, Uncertain
+from api.rest.fields import Platform, Probability, Sha256, Time, Uncertain, check_order
 from store.comments import LabelSource, ShownLabel
 from store.search import Audited, CommentFilter
 
@@ -82,8 +82,7 @@ class CommentFields(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.created_from and self.created_to and self.created_from >= self.created_to:
-            raise ValueError("created_from must be before created_to")
+        check_order(created_from=self.created_from, created_to=self.created_to)
         low, high = self.probability_from, self.probability_to
         if low is not None and high is not None and low > high:
             raise ValueError("probability_from must not be above probability_to")

@@ -21,6 +21,13 @@ def _parse_time(value: object) -> object:
         raise ValueError("no such time: use one between the years 1 and 9999 in UTC") from None
 
 
+def check_order(**times: datetime | None) -> None:
+    """Check that the first of two named times is before the second, if both are given. Raises ValueError."""
+    (begin, begins), (end, ends) = times.items()
+    if begins and ends and begins >= ends:
+        raise ValueError(f"{begin} must be before {end}")
+
+
 Time = Annotated[datetime, BeforeValidator(_parse_time)]
 Platform = Annotated[
     str,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from api.markdown import render_markdown
 from api.problems import WITHOUT_CONTROL, WITHOUT_NUL
-from api.rest.fields import Time
+from api.rest.fields import Time, check_order
 from store.notices import Notice as StoredNotice
 from store.notices import NoticeState, NoticeText
 from store.types import LARGEST_NUMBER
@@ -62,8 +62,7 @@ class NoticeRequest(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
-            raise ValueError("starts_at must be before ends_at")
+        check_order(starts_at=self.starts_at, ends_at=self.ends_at)
         return self
 
     def as_text(self, now: datetime) -> NoticeText:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.rest.analytics_schemas import BUCKETS, LONGEST_BY_HOUR
 from api.rest.dead_letter_schemas import Content, LetterNumber, Reason
-from api.rest.fields import Probability, Time, Uncertain
+from api.rest.fields import Probability, Time, Uncertain, check_order
 from store.analytics import Bucket, CountFilter
 from store.comments import LabelledComment, LabelSource, ShownLabel
 from store.dead_letter_admin import DeadLetterState
@@ -32,8 +32,7 @@ class _Range(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.created_from and self.created_to and self.created_from >= self.created_to:
-            raise ValueError("created_from must be before created_to")
+        check_order(created_from=self.created_from, created_to=self.created_to)
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.rest.fields import Platform, Probability, Time
+from api.rest.fields import Platform, Probability, Time, check_order
 from api.rest.review_group_schemas import GroupNumber
 from api.rest.review_schemas import Id, Number
 from store.comments import LabelSource, ShownLabel
@@ -34,8 +34,7 @@ class ReviewFields(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.reviewed_from and self.reviewed_to and self.reviewed_from >= self.reviewed_to:
-            raise ValueError("reviewed_from must be before reviewed_to")
+        check_order(reviewed_from=self.reviewed_from, reviewed_to=self.reviewed_to)
         return self
 
 

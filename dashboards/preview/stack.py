@@ -19,6 +19,7 @@ from dashboards.preview.load import Load
 from dashboards.preview.models import second_model
 from dashboards.preview.seed import WEEKS, seed
 from dashboards.series import DRIFT, LAST_HOUR_SHARE, PROBABILITIES, PROBABILITY_SHARE
+from local_stack.database import UNSYNCED
 from local_stack.errors import LocalStackError
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
@@ -58,7 +59,7 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
     with ExitStack() as stack:
         report("Starting Kafka and MySQL ...")
         kafka = stack.enter_context(Kafka())
-        mysql = stack.enter_context(MySQL(["--innodb-flush-log-at-trx-commit=2", "--disable-log-bin"]))
+        mysql = stack.enter_context(MySQL(UNSYNCED))
         installation = Installation(kafka.bootstrap, "comments", mysql.create_database("liuyan"), folder)
         installation.migrate()
         asyncio.run(installation.create_topic(partitions=4))

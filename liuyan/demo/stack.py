@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local_stack.database import UNSYNCED
 from local_stack.embedded import EmbeddedBroker
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
@@ -49,7 +50,7 @@ def embedded_stack(folder: Path) -> Iterator[Stack]:
 @contextmanager
 def real_stack() -> Iterator[Stack]:
     """Download Apache Kafka and MySQL if necessary, and start both in parallel."""
-    broker, database = Kafka(), MySQL()
+    broker, database = Kafka(), MySQL(UNSYNCED)
     try:
         for server in (broker, database):
             server.download()

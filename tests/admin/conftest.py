@@ -40,7 +40,6 @@ from local_stack.chromium import get_chromium
 from model.labeller import Labeller, load_labeller
 from store.accounts import NewUser, add_user
 from store.login_sessions import LoginSession, add_session
-from store.migrate import migrate
 from store.store import Store
 from tests.admin.looking import WIDE
 from tests.admin.seed import seed
@@ -178,17 +177,16 @@ async def browser() -> AsyncIterator[Browser]:
     """Start Debian's Chromium in headless mode."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         )
         yield browser
         await browser.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Site]:
+async def site(module_migrated_url: str, labeller: Labeller) -> AsyncIterator[Site]:
     """Start the app with the comments of seed.py and an account of each role."""
-    async with Store.open(module_database_url, audit_share=0) as store:
-        await migrate(store.engine, lambda step: None)
+    async with Store.open(module_migrated_url, audit_share=0) as store:
         await store.check_ready(ERASURE_KEY)
         metrics = Metrics(CollectorRegistry())
         with Predictor(labeller, metrics) as predictor:

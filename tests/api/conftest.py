@@ -137,10 +137,9 @@ async def own_api(kept_store: Store, labeller: Labeller) -> AsyncIterator[Api]:
 
 
 @pytest_asyncio.fixture
-async def server_api(database_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
+async def server_api(migrated_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
     """The application with the test run's database server."""
-    await _prepare(database_url)
-    async for api in _api(Store.open(database_url, audit_share=0), labeller, built_app):
+    async for api in _api(Store.open(migrated_url, audit_share=0), labeller, built_app):
         yield api
 
 

@@ -1,12 +1,9 @@
 """The account commands of `liuyan api`."""
 
 import asyncio
-import os
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +12,9 @@ from api.identity.roles import Role
 from api.identity.secrets import digest_of
 from store import accounts, audit, second_factors, tokens
 from store.audit import JSON, AuditFilter
-from store.migrate import migrate
 from store.store import Store
 from tests.api.people import Person, add_person
+from tests.conftest import RunLiuyan
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 
@@ -25,30 +22,20 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 class Database:
     """A migrated database with an admin and a reviewer, on which commands run."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, run_liuyan: RunLiuyan) -> None:
         self.url = url
-        self.folder = folder
+        self._run_liuyan = run_liuyan
         self.people = asyncio.run(self._fill())
 
     async def _fill(self) -> dict[str, Person]:
         async with Store.open(self.url) as store:
-            await migrate(store.engine, lambda step: None)
             names = (("小管", Role.ADMIN), ("小审", Role.REVIEWER))
             return {name: await add_person(store, name, role, now=datetime.now(UTC)) for name, role in names}
 
     def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run `liuyan api` with these arguments."""
-        foreign = {key: value for key, value in os.environ.items() if not key.startswith("LIUYAN_")}
         keys = {"LIUYAN_DATABASE_URL": self.url, "LIUYAN_SECRET_KEY": "a secret that signs forms in tests", **settings}
-        return subprocess.run(
-            [sys.executable, "-m", "liuyan", "api", *arguments],
-            env={**foreign, **keys},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return self._run_liuyan("api", *arguments, **keys)
 
     def output(self, *arguments: str) -> str:
         """Run a command that must succeed and return its standard output."""
@@ -88,8 +75,8 @@ class Database:
 
 
 @pytest.fixture
-def database(sqlite_url: str, tmp_path: Path) -> Database:
-    return Database(sqlite_url, tmp_path)
+def database(migrated_sqlite_url: str, run_liuyan: RunLiuyan) -> Database:
+    return Database(migrated_sqlite_url, run_liuyan)
 
 
 def test_a_reset_prints_only_the_password_and_ends_all_access(database: Database) -> None:

@@ -34,15 +34,14 @@ def answers(port: int) -> bool:
 
 
 def test_a_kept_text_is_labelled_and_reviewed_despite_restarts(
-    kafka: str, topic: str, database_url: str, tmp_path: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path
 ) -> None:
-    ours = Installation(kafka, topic, database_url, tmp_path)
+    ours = Installation(kafka, topic, migrated_url, tmp_path)
     ours.settings["LIUYAN_TOPICS"] = f"{topic}=forum|detect"
-    ours.migrate()
     asyncio.run(ours.create_topic())
     person, reviewer = (
-        asyncio.run(somebody(database_url, Role.USER)),
-        asyncio.run(somebody(database_url, Role.REVIEWER)),
+        asyncio.run(somebody(migrated_url, Role.USER)),
+        asyncio.run(somebody(migrated_url, Role.REVIEWER)),
     )
     port = free_port()
     url = f"http://127.0.0.1:{port}"

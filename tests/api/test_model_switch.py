@@ -16,7 +16,7 @@ from api.predictor import Predictor
 from benchmarks.comments import spread_comments
 from model.artifact import SHIPPED, read_artifact
 from model.labeller import load_labeller
-from tests.api.test_serve import migrated, serving
+from tests.api.test_serve import serving
 from tests.models import promote, register_artifact, write_reordered
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
@@ -39,10 +39,10 @@ async def until(is_true: Callable[[], Awaitable[bool]], seconds: float) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_a_server_switches_within_ten_seconds(database_url: str, other: Path, tmp_path: Path) -> None:
+async def test_a_server_switches_within_ten_seconds(migrated_url: str, other: Path, tmp_path: Path) -> None:
     old, new = load_labeller(SHIPPED), load_labeller(other)
     texts = [f"{number} {text}" for number, text in enumerate(spread_comments(500))]
-    async with serving(await migrated(database_url), cache_dir=tmp_path / "cache") as (api, probe):
+    async with serving(migrated_url, cache_dir=tmp_path / "cache") as (api, probe):
 
         async def predict(texts: list[str], **more: Any) -> dict[str, Any]:
             answer = await api.post("/api/v1/predict", json={"texts": texts, **more})
@@ -53,8 +53,8 @@ async def test_a_server_switches_within_ten_seconds(database_url: str, other: Pa
             return bool((await predict([TEXT]))["model"] == new.sha256)
 
         assert (await predict([TEXT]))["model"] == old.sha256
-        number = await register_artifact(database_url, other)
-        await promote(database_url, number)
+        number = await register_artifact(migrated_url, other)
+        await promote(migrated_url, number)
         answers: list[dict[str, Any]] = []
 
         async def ask() -> None:
@@ -84,12 +84,12 @@ async def test_a_server_switches_within_ten_seconds(database_url: str, other: Pa
 
 
 async def test_without_the_artifact_the_previous_model_answers_and_readyz_says_so(
-    database_url: str, other: Path, tmp_path: Path
+    migrated_url: str, other: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
     cache.write_text("not a folder")
-    async with serving(await migrated(database_url), cache_dir=cache) as (api, probe):
-        await promote(database_url, await register_artifact(database_url, other))
+    async with serving(migrated_url, cache_dir=cache) as (api, probe):
+        await promote(migrated_url, await register_artifact(migrated_url, other))
 
         async def detail() -> str:
             checks = json.loads((await probe.get("/readyz")).text)["checks"]

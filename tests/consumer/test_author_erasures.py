@@ -17,9 +17,8 @@ def events(first: int, count: int, author: str) -> list[Record]:
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=2)
     return installation
 

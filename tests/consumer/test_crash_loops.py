@@ -12,6 +12,7 @@ from consumer.crash_loops import MAXIMUM_STARTS, SUSPICIOUS_STARTS, Backlog, Cra
 from store.batch import PartitionKey
 from store.partitions import begin_partition, pause_partition, read_partitions, resume_partition
 from store.store import Store
+from tests.conftest import RunLiuyan
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
 
@@ -78,10 +79,9 @@ async def test_suspicious_partitions_are_isolated_one_at_a_time(store: Store) ->
 
 
 async def test_paused_partition_without_committed_offset_does_not_block_others(
-    kafka: str, topic: str, tmp_path: Path
+    kafka: str, topic: str, migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
-    installation = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_sqlite_url, tmp_path)
     await installation.create_topic(partitions=2)
     await installation.publish(comment(n, "很好", minutes=n) for n in range(40))
     first = PartitionKey(installation.group, topic, 0)
@@ -96,10 +96,9 @@ async def test_paused_partition_without_committed_offset_does_not_block_others(
 @pytest.mark.minutes
 @pytest.mark.timeout(900)
 async def test_consumers_killed_at_one_offset_pause_only_its_partition(
-    kafka: str, topic: str, database_url: str, tmp_path: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
 ) -> None:
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, run_here=run_liuyan)
     await installation.create_topic(partitions=2)
     await installation.publish(comment(n, "很好", minutes=n) for n in range(40))
     # A table lock prevents consumers from storing anything until they are killed.

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,16 @@ from consumer.outbox import Outbox
 from store.errors import TransientStoreError
 from store.requeued import DEAD_LETTER_HEADER
 from store.store import Store
+from tests.conftest import RunLiuyan
 from tests.harness import ERASURE_KEY, Installation, Record, comment, get
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
+) -> Installation:
     """A migrated database and a topic of two partitions."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, run_here=run_liuyan)
     await installation.create_topic(partitions=2)
     return installation
 
@@ -150,10 +151,9 @@ async def test_crash_after_publishing_publishes_twice_without_harm(
 
 
 async def test_dead_letter_shows_why_kafka_refused_it(
-    kafka: str, topic: str, database_url: str, tmp_path: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
 ) -> None:
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, run_here=run_liuyan)
     await installation.create_topic(partitions=1, **{"max.message.bytes": "1000"})
     # The original record fits into the limit; the copy with its additional header does not.
     await installation.publish([Record(b"forum:1", b"x" * 900)])
@@ -210,9 +210,8 @@ async def test_dead_letters_are_listed_exported_and_discarded(installation: Inst
 
 
 @pytest.mark.programs
-def test_invalid_arguments_are_one_line_errors(tmp_path: Path) -> None:
-    installation = Installation("127.0.0.1:1", "comments", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    installation.migrate()
+def test_invalid_arguments_are_one_line_errors(migrated_sqlite_url: str, tmp_path: Path, run_liuyan: RunLiuyan) -> None:
+    installation = Installation("127.0.0.1:1", "comments", migrated_sqlite_url, tmp_path, run_here=run_liuyan)
     selection = "Specify either the numbers of dead letters or --all"
     sentences = {
         ("requeue",): selection,
@@ -225,9 +224,8 @@ def test_invalid_arguments_are_one_line_errors(tmp_path: Path) -> None:
         ("list", "--state", "lost"): "Invalid state 'lost'. Use one of: open, requeued, resolved, discarded.",
         ("export", "no/such/file"): "Cannot write no/such/file: No such file or directory.",
     }
-    with ThreadPoolExecutor(4) as several:
-        answers = several.map(lambda arguments: installation.run("consumer", "dead-letters", *arguments), sentences)
-        for done, sentence in zip(answers, sentences.values(), strict=True):
-            assert done.stderr.startswith(f"liuyan: {sentence}")
-            assert done.stderr.count("\n") == 1
-            assert done.returncode == 2
+    for arguments, sentence in sentences.items():
+        done = installation.run("consumer", "dead-letters", *arguments)
+        assert done.stderr.startswith(f"liuyan: {sentence}")
+        assert done.stderr.count("\n") == 1
+        assert done.returncode == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tests.conftest import RunLiuyan
 from tests.consumer.test_event import EVENT, nested
 from tests.harness import START, Installation, Process, Record, comment, get, real_comments, tombstone
 
@@ -18,10 +19,11 @@ ASSIGNED = "liuyan_consumer_assigned_partitions "
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
+) -> Installation:
     """A migrated database and a topic of four partitions."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, run_here=run_liuyan)
     await installation.create_topic(partitions=4)
     return installation
 

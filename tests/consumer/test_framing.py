@@ -107,10 +107,9 @@ def test_file_that_ends_within_a_frame_is_checked() -> None:
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of one partition."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=1)
     return installation
 

@@ -25,10 +25,9 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.server]
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of four partitions."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=PARTITIONS)
     return installation
 

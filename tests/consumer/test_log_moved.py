@@ -9,16 +9,18 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumer.topics import TopicError
+from tests.conftest import RunLiuyan
 from tests.harness import Installation, Process, comment, get
 
 STORED = 20
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
+) -> Installation:
     """A migrated database and a topic of one partition with twenty comments."""
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, run_here=run_liuyan)
     await installation.create_topic(partitions=1)
     await publish(installation, 0, STORED)
     return installation

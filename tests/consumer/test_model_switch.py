@@ -19,10 +19,9 @@ ROWS = (
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of four partitions; processes have an empty cache."""
-    installation = Installation(kafka, topic, database_url, tmp_path, {"LIUYAN_CACHE_DIR": str(tmp_path / "cache")})
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, {"LIUYAN_CACHE_DIR": str(tmp_path / "cache")})
     await installation.create_topic(partitions=4)
     return installation
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
@@ -55,23 +56,22 @@ async def review(store: Store, number: int) -> None:
 
 
 async def test_a_restored_database_catches_up_and_reports_lost_reviews(
-    kafka: str, topic: str, database_url: str, tmp_path: Path, clients: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, clients: Path
 ) -> None:
-    installation = Installation(kafka, topic, database_url, tmp_path, {"PATH": f"{clients}:/usr/bin:/bin"})
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path, {"PATH": f"{clients}:/usr/bin:/bin"})
     await installation.create_topic(partitions=2)
     first, later = first_events(100), later_events(100)
     with installation.consumer() as consumer:
         await installation.publish(first)
         installation.wait_for(lambda: installation.stored() == len(first), seconds=60, process=consumer)
-        async with Store.open(database_url) as store:
+        async with Store.open(migrated_url) as store:
             await review(store, 2)
         done = installation.run("store", "backup", "a.backup")
         assert done.returncode == 0, done.stderr
         await installation.publish(later)
         total = len(first) + len(later)
         installation.wait_for(lambda: installation.stored() == total, seconds=60, process=consumer)
-        async with Store.open(database_url) as store:
+        async with Store.open(migrated_url) as store:
             await review(store, 103)
             await review(store, 104)
     done = installation.run("store", "restore", "a.backup", "--replace")
@@ -143,7 +143,7 @@ async def test_failover_to_a_lagging_replica_stores_every_event_once(
             source.kill()
             execute(replica, "RESET REPLICA ALL")
             restarted.kill()
-            installation.database_url = replica.url("liuyan")
+            installation = replace(installation, database_url=replica.url("liuyan"))
             assert installation.stored() == len(first)
             proxy.upstream = replica.port
             proxy.cut()

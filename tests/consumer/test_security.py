@@ -24,6 +24,7 @@ from consumer.connection import Connection
 from liuyan.errors import SettingsError
 from local_stack.certificates import Authority
 from local_stack.secured_kafka import SecuredKafka
+from tests.conftest import RunLiuyan
 from tests.harness import Installation, Process, comment, get
 
 pytestmark = pytest.mark.server
@@ -73,7 +74,9 @@ def secured() -> Iterator[Secured]:
 
 
 @pytest.fixture
-async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installation:
+async def installation(
+    secured: Secured, topic: str, migrated_sqlite_url: str, tmp_path: Path, run_liuyan: RunLiuyan
+) -> Installation:
     """Create a topic for the forum and one for the desk, with access control lists, and a consumer of both."""
     broker = secured.broker
     settings = {
@@ -83,11 +86,9 @@ async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installa
         "LIUYAN_KAFKA_SASL_PASSWORD": PASSWORDS["consumer"],
         "LIUYAN_KAFKA_CA_FILE": str(broker.authority.file),
     }
-    database = f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}"
-    installation = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
-    installation.migrate()
+    installation = Installation(broker.sasl_ssl, topic, migrated_sqlite_url, tmp_path, settings, run_liuyan)
     for name, platform in ((topic, "forum"), (f"{topic}-desk", "desk")):
-        await Installation(broker.bootstrap, name, database, tmp_path).create_topic(partitions=1)
+        await Installation(broker.bootstrap, name, migrated_sqlite_url, tmp_path).create_topic(partitions=1)
         secured.allow(f"User:{platform}", ResourceType.TOPIC, name, AclOperation.WRITE)
         for reader in ("User:consumer", CLIENT):
             secured.allow(reader, ResourceType.TOPIC, name, AclOperation.READ, AclOperation.WRITE)

@@ -31,16 +31,15 @@ def metric(process: Process, name: str) -> float:
 @pytest.mark.long
 @pytest.mark.timeout(60 * MINUTES + 300)
 async def test_memory_does_not_grow_under_steady_load(
-    kafka: str, topic: str, database_url: str, tmp_path: Path
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path
 ) -> None:
     """The load has comments, edits, redeliveries, poison, tombstones, and committed and aborted transactions."""
     archive = f"{topic}-archive"
     installation = Installation(
-        kafka, topic, database_url, tmp_path, {"LIUYAN_TOPICS": f"{topic}=forum|desk,{archive}"}
+        kafka, topic, migrated_url, tmp_path, {"LIUYAN_TOPICS": f"{topic}=forum|desk,{archive}"}
     )
-    installation.migrate()
     await installation.create_topic(PARTITIONS)
-    await Installation(kafka, archive, database_url, tmp_path).create_topic(2)
+    await Installation(kafka, archive, migrated_url, tmp_path).create_topic(2)
     seconds = 60 * MINUTES
     plan = list(Load(1, int(EVENTS_A_SECOND * seconds), topic, archive).plan())
     publisher = Publisher(kafka, topic, plan, seconds)

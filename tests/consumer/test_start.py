@@ -17,10 +17,9 @@ from tests.models import write_reordered
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_sqlite_url: str, tmp_path: Path) -> Installation:
     """A migrated database, SQLite for speed, and a topic."""
-    installation = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_sqlite_url, tmp_path)
     await installation.create_topic(partitions=1)
     return installation
 

@@ -13,10 +13,9 @@ TOPICS: dict[str, frozenset[str]] = {"comments": frozenset(), "desk": frozenset(
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, tmp_path: Path) -> Installation:
+async def installation(kafka: str, topic: str, migrated_sqlite_url: str, tmp_path: Path) -> Installation:
     """A topic with one partition, so that records are stored in order, and a migrated SQLite database."""
-    installation = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_sqlite_url, tmp_path)
     # Kafka refuses timestamps in the future by default, but not with this setting.
     await installation.create_topic(partitions=1, **{"message.timestamp.after.max.ms": str(2**63 - 1)})
     return installation
@@ -40,12 +39,11 @@ def test_platforms_of_unbound_topics_are_named() -> None:
 
 @pytest.mark.parametrize("database", ["sqlite", "server"])
 async def test_a_consumer_warns_and_dead_letters_what_nobody_may_publish(
-    installation: Installation, database: str, database_url: str
+    installation: Installation, database: str, migrated_url: str
 ) -> None:
     """The default topic stays usable: /readyz answers 200, and only the abuse is refused."""
     if database == "server":
-        installation = replace(installation, database_url=database_url)
-        installation.migrate()
+        installation = replace(installation, database_url=migrated_url)
     future = LATEST_TIMESTAMP + 1
     records = [
         comment("1", "很好", platform="forum"),

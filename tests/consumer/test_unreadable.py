@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.batcher import Limits
 from local_stack.kafka import Kafka
+from tests.conftest import RunLiuyan
 from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
 from tests.harness import Installation, comment, get
 
@@ -30,10 +31,11 @@ def broker() -> Iterator[Kafka]:
         yield kafka
 
 
-async def new(kafka: str, topic: str, database_url: str, folder: Path, **settings: str) -> Installation:
-    installation = Installation(kafka, topic, database_url, folder)
-    installation.migrate()
-    await installation.create_topic(partitions=2, **settings)
+async def new(
+    kafka: str, topic: str, migrated_url: str, folder: Path, run_liuyan: RunLiuyan | None = None
+) -> Installation:
+    installation = Installation(kafka, topic, migrated_url, folder, run_here=run_liuyan)
+    await installation.create_topic(partitions=2)
     return installation
 
 
@@ -84,12 +86,14 @@ def status(installation: Installation) -> dict[int, dict[str, object]]:
 
 
 @pytest.mark.parametrize("side", ["producer", "topic"])
-async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
-    installation = await new(kafka, topic, database_url, tmp_path)
+async def test_every_codec_is_stored(
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan, side: str
+) -> None:
+    installation = await new(kafka, topic, migrated_url, tmp_path, run_liuyan)
     expected = 0
     topics = {codec: f"{topic}-{codec}" for codec in CODECS}
     for codec, name in topics.items():
-        one = Installation(kafka, name, database_url, tmp_path)
+        one = Installation(kafka, name, migrated_url, tmp_path)
         settings = {"compression.type": codec} if side == "topic" else {}
         await one.create_topic(partitions=1, **settings)
         async with AIOKafkaProducer(
@@ -119,9 +123,9 @@ async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, 
 
 
 async def test_damaged_batch_pauses_its_partition_and_loses_no_other_record(
-    broker: Kafka, topic: str, database_url: str, tmp_path: Path
+    broker: Kafka, topic: str, migrated_url: str, tmp_path: Path, run_liuyan: RunLiuyan
 ) -> None:
-    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
+    installation = await new(broker.bootstrap, topic, migrated_url, tmp_path, run_liuyan)
     for partition in (0, 1):
         await send(installation, range(100), partition, "lz4")
         await send(installation, range(100, 103), partition, "lz4")
@@ -152,8 +156,8 @@ async def test_damaged_batch_pauses_its_partition_and_loses_no_other_record(
     assert installation.comments() == 407
 
 
-async def test_broker_restart_logs_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
-    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
+async def test_broker_restart_logs_one_line(broker: Kafka, topic: str, migrated_url: str, tmp_path: Path) -> None:
+    installation = await new(broker.bootstrap, topic, migrated_url, tmp_path)
     await installation.publish([comment(1, "很好")])
     with installation.consumer() as consumer:
         installation.wait_for(lambda: installation.comments() == 1, seconds=PATIENCE, process=consumer)

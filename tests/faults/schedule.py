@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -15,20 +16,19 @@ from aiokafka import AIOKafkaProducer
 
 from tests.faults.fleet import Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS
-from tests.faults.stage import Fault, Stage
-from tests.faults.stage import becomes_true as _eventually
-from tests.faults.stage import metrics_of as _metrics
-from tests.faults.stage import promote_other as _promote_other
-from tests.harness import Installation, comment
+from tests.faults.stage import Fault, Stage, becomes_true, metrics_of, promote_other
+from tests.harness import Installation, Record, comment
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
+ASSIGNED_SECONDS = 30
 TRAFFIC_SECONDS = 0.004
 FIRST_INSERT = b"INSERT INTO comments"
+ASSIGNED = re.compile(r"^liuyan_consumer_assigned_partitions (\d+)", re.MULTILINE)
 # The metric of a consumer whose queues are full, the comments that fill them, and the log line of one that begins to
 # load a model.
 HELD = "liuyan_consumer_backpressure 1.0"
-BURST = 8_000
+BURST = 12_000
 LOADING = "loading it"
 
 
@@ -79,7 +79,7 @@ async def stop_in_transaction(stage: Stage) -> None:
             for one in members:
                 one.proxy.on_statement(None)
         stored = stage.installation.stored()
-        if not await _eventually(lambda: stage.installation.stored() > stored, OTHERS_CONTINUE_SECONDS):
+        if not await becomes_true(lambda: stage.installation.stored() > stored, OTHERS_CONTINUE_SECONDS):
             stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
     member.process.send(signal.SIGCONT)
@@ -228,15 +228,17 @@ async def promote_model(stage: Stage) -> None:
     members = [member for member in stage.fleet.members if member.supervised]
     blocked, killed, *_ = stage.rng.sample(members, 2)
     blocked.block_cache()
+    # After an earlier fault some may still be joining the group, and would get no share of the burst.
+    await becomes_true(lambda: _share_all_partitions(stage.installation, members), ASSIGNED_SECONDS)
     for member in members:
         member.proxy.delay = 0.25
     await _publish_burst(stage)
-    full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 40)
+    full = await becomes_true(lambda: all(HELD in metrics_of(member) for member in members), 40)
     stage.seen["promotions with full queues"] += full
     before = killed.process.output().count(LOADING)
     async with traffic(stage):
-        await _promote_other(stage)
-        loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
+        await promote_other(stage)
+        loading = await becomes_true(lambda: killed.process.output().count(LOADING) > before, 10)
         stage.seen["consumers killed while they load a model"] += loading
         await stage.fleet.leave(killed, signal.SIGKILL)
         stage.fleet.restart(killed)
@@ -245,16 +247,23 @@ async def promote_model(stage: Stage) -> None:
             member.proxy.heal()
         # What the blocked consumer stores after the end of the scan is labelled only because it is queued.
         scans = "SELECT COUNT(*) FROM missing_scans"
-        await _eventually(lambda: stage.installation.number(scans) == 0, 60)
+        await becomes_true(lambda: stage.installation.number(scans) == 0, 60)
         await stage.pause(3, 5)
     blocked.unblock_cache()
+
+
+def _share_all_partitions(installation: Installation, members: Sequence[Member]) -> bool:
+    """Return whether each partition is assigned to one of these consumers, and each consumer has some."""
+    found = [ASSIGNED.search(metrics_of(member)) for member in members]
+    counts = [0 if match is None else int(match[1]) for match in found]
+    return all(counts) and sum(counts) == installation.number("SELECT COUNT(*) FROM partitions")
 
 
 async def promote_in_open_batches(stage: Stage) -> None:
     """Promote the other model during steady traffic, so that batches are open when consumers have loaded it."""
     async with traffic(stage):
         await stage.pause(1, 2)
-        await _promote_other(stage)
+        await promote_other(stage)
         await stage.pause(6, 8)
 
 
@@ -266,7 +275,7 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
         run = stage.rng.getrandbits(32)
         async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka, linger_ms=0) as producer:
             for number in itertools.count():
-                record = comment(f"traffic-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+                record = _praise(f"traffic-{run}", number)
                 await producer.send_and_wait(stage.installation.topic, record.value, key=record.key)
                 await asyncio.sleep(TRAFFIC_SECONDS)
 
@@ -279,12 +288,16 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
 
 
 async def _publish_burst(stage: Stage) -> None:
-    """Publish more comments than the queues of all consumers hold."""
+    """Publish more comments than the queues of all consumers hold, also of one with few partitions."""
     run = stage.rng.getrandbits(32)
     async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka) as producer:
         for number in range(BURST):
-            record = comment(f"burst-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+            record = _praise(f"burst-{run}", number)
             await producer.send(stage.installation.topic, record.value, key=record.key)
+
+
+def _praise(name: str, number: int) -> Record:
+    return comment(f"{name}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
 
 
 FAULTS: Sequence[Fault] = (
@@ -325,7 +338,7 @@ async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, repor
             report(fault.__name__)
             await fault(stage)
             stage.injected[fault.__name__] += 1
-            await stage.pause(0.5, 2)
+            await stage.pause(0.2, 1)
 
 
 def _lock_faults(installation: Installation) -> Counter[str]:

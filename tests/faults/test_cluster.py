@@ -38,10 +38,9 @@ async def lose_each_node(cluster: KafkaCluster, installation: Installation) -> N
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_each_node_is_killed_in_turn(topic: str, database_url: str, tmp_path: Path) -> None:
+async def test_each_node_is_killed_in_turn(topic: str, migrated_url: str, tmp_path: Path) -> None:
     with KafkaCluster() as cluster:
-        installation = Installation(cluster.bootstrap, topic, database_url, tmp_path)
-        installation.migrate()
+        installation = Installation(cluster.bootstrap, topic, migrated_url, tmp_path)
         await Topics(cluster.bootstrap).create(
             topic, partitions=PARTITIONS, replication=3, settings={"min.insync.replicas": "2"}
         )

@@ -45,10 +45,9 @@ async def proxied(broker: tuple[Kafka, int]) -> AsyncIterator[Proxied]:
 
 
 @pytest.fixture
-async def installation(proxied: Proxied, topic: str, database_url: str, tmp_path: Path) -> Installation:
+async def installation(proxied: Proxied, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic; publishers connect to the broker directly."""
-    installation = Installation(proxied.kafka.bootstrap, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(proxied.kafka.bootstrap, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=2)
     return installation
 

@@ -12,9 +12,8 @@ from tests.harness import Installation, comment
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
-    installation = Installation(kafka, topic, database_url, tmp_path, {"LIUYAN_GROUP": topic})
-    installation.migrate()
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Installation:
+    installation = Installation(kafka, topic, migrated_url, tmp_path, {"LIUYAN_GROUP": topic})
     await installation.create_topic(partitions=1)
     return installation
 

@@ -68,11 +68,10 @@ async def partitions_by_key(kafka: str, topic: str) -> dict[bytes, set[int]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", sorted(SOURCES))
 async def test_comments_of_other_languages_are_labelled(
-    kafka: str, topic: str, database_url: str, tmp_path: Path, language: str
+    kafka: str, topic: str, migrated_url: str, tmp_path: Path, language: str
 ) -> None:
     command = build(language, tmp_path / "example")
-    installation = Installation(kafka, topic, database_url, tmp_path)
-    installation.migrate()
+    installation = Installation(kafka, topic, migrated_url, tmp_path)
     await installation.create_topic(partitions=PARTITIONS)
     check([*command, kafka, topic], tmp_path / "example")
     with installation.consumer() as consumer:

@@ -14,6 +14,7 @@ from model.artifact import FILES, SUMS, is_artifact
 from store.audit import AuditFilter, list_records
 from store.models import read_active
 from store.store import Store
+from tests.conftest import RunLiuyan
 from tests.registry.artifacts import write_model
 from tests.store.feed import Feed, arrival, feed_of
 
@@ -25,16 +26,14 @@ def environment(url: str) -> dict[str, str]:
     return {**kept, "LIUYAN_DATABASE_URL": url}
 
 
-def liuyan(url: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "liuyan", "model", *map(str, arguments)],
-        env=environment(url),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+@pytest.fixture
+def liuyan(run_liuyan: RunLiuyan) -> RunLiuyan:
+    """Return a function that runs `liuyan model ARGUMENTS` on the database at a URL."""
+
+    def run(url: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        return run_liuyan("model", *arguments, LIUYAN_DATABASE_URL=url)
+
+    return run
 
 
 def on_terminal(url: str, answer: str, *arguments: object) -> tuple[int, str]:
@@ -69,7 +68,9 @@ async def first(server_store: Store) -> Feed:
     return feed
 
 
-async def test_the_whole_life_of_a_model(first: Feed, server_url: str, server_store: Store, tmp_path: Path) -> None:
+async def test_the_whole_life_of_a_model(
+    liuyan: RunLiuyan, first: Feed, server_url: str, server_store: Store, tmp_path: Path
+) -> None:
     folder = tmp_path / "model"
     sha256 = write_model(folder, 1)
     done = liuyan(server_url, "register", folder, "--name", "autumn", "--by", "wang")
@@ -131,7 +132,7 @@ async def test_the_whole_life_of_a_model(first: Feed, server_url: str, server_st
 
 
 async def test_a_complete_model_is_promoted_rolled_back_and_retired(
-    server_store: Store, server_url: str, tmp_path: Path
+    liuyan: RunLiuyan, server_store: Store, server_url: str, tmp_path: Path
 ) -> None:
     folders = [tmp_path / str(n) for n in range(2)]
     sums = [write_model(folder, n) for n, folder in enumerate(folders)]
@@ -162,7 +163,7 @@ async def test_a_complete_model_is_promoted_rolled_back_and_retired(
     assert "is active" in liuyan(server_url, "promote", new, "--yes", "--incomplete").stdout
 
 
-async def test_purging_a_comments_only_prediction_is_refused(first: Feed, server_url: str) -> None:
+async def test_purging_a_comments_only_prediction_is_refused(liuyan: RunLiuyan, first: Feed, server_url: str) -> None:
     second = await feed_of(first.store, "b" * 64)
     await second.send(arrival("only"))
     number = second.model.number
@@ -172,7 +173,9 @@ async def test_purging_a_comments_only_prediction_is_refused(first: Feed, server
     assert "retired" not in liuyan(server_url, "list").stdout
 
 
-def test_unknown_models_and_damaged_artifacts_are_one_sentence(first: Feed, server_url: str, tmp_path: Path) -> None:
+def test_unknown_models_and_damaged_artifacts_are_one_sentence(
+    liuyan: RunLiuyan, first: Feed, server_url: str, tmp_path: Path
+) -> None:
     for command in (
         ["show", "999999"],
         ["export", "999999", tmp_path / "x"],
@@ -187,11 +190,11 @@ def test_unknown_models_and_damaged_artifacts_are_one_sentence(first: Feed, serv
     refused(liuyan(server_url, "register", tmp_path / "model"), 1, "is damaged: weights.safetensors does not match")
 
 
-async def test_a_rollback_without_a_model_is_refused(server_store: Store, server_url: str) -> None:
+async def test_a_rollback_without_a_model_is_refused(liuyan: RunLiuyan, server_store: Store, server_url: str) -> None:
     refused(liuyan(server_url, "rollback", "--yes"), 2, "No model is active.")
     assert liuyan(server_url, "list").stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "1"], ["promote", "1"], ["rollback"]])
-def test_an_unreachable_database_is_one_sentence(command: list[str]) -> None:
+def test_an_unreachable_database_is_one_sentence(liuyan: RunLiuyan, command: list[str]) -> None:
     refused(liuyan("mysql+aiomysql://root:x@127.0.0.1:1/liuyan", *command), 1, "No database answers at 127.0.0.1:1")

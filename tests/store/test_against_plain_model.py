@@ -81,11 +81,12 @@ REFUSED = {"missing": NoCommentError, "edited": EditedMeanwhileError, "nothing":
 
 
 @pytest.mark.minutes
-def test_any_events_and_reviews_match_the_plain_model() -> None:
+@pytest.mark.parametrize("examples", [100, pytest.param(2_500, marks=[pytest.mark.long, pytest.mark.timeout(1_200)])])
+def test_any_events_and_reviews_match_the_plain_model(examples: int) -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         store = runner.run(ready_store(f"sqlite+aiosqlite:///{Path(folder) / 'liuyan.db'}"))
 
-        @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         @given(steps)
         def compare(steps: list[Step]) -> None:
             runner.run(_compare(store, steps))

@@ -22,7 +22,7 @@ from store.database_clients import DUMP, MARIADB, MYSQL, find_program, without_d
 from store.restore import lost_actions
 from store.reviews import Opinion, add_review
 from store.store import Store
-from tests.conftest import MAIN
+from tests.conftest import MAIN, RunLiuyan
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
@@ -32,19 +32,11 @@ LI = Actor(7, "小李", "session", None)
 
 
 @pytest.fixture
-def liuyan(clients: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `liuyan store ...` on a database."""
+def liuyan(clients: Path, run_liuyan: RunLiuyan) -> RunLiuyan:
+    """Return a function that runs `liuyan store ARGUMENTS` on the database at a URL."""
 
-    def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "liuyan", "store", *arguments],
-            env={"LIUYAN_DATABASE_URL": url, "PATH": f"{clients}:/usr/bin:/bin", "PYTHONPATH": str(Path.cwd())},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return run_liuyan("store", *arguments, LIUYAN_DATABASE_URL=url, PATH=f"{clients}:/usr/bin:/bin")
 
     return run
 
@@ -94,35 +86,33 @@ async def sign_in(store: Store) -> None:
         )
 
 
-async def test_a_backup_restores_every_row(
-    every_database_url: str, liuyan: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+async def test_a_backup_restores_every_row(every_migrated_url: str, liuyan: RunLiuyan, tmp_path: Path) -> None:
     file = tmp_path / "day.backup"
-    async with await ready_store(every_database_url) as store:
+    async with await ready_store(every_migrated_url) as store:
         feed = await feed_of(store)
         odd = "引号 ' \" 反斜杠 \\ 换行\n/*!50013 DEFINER=`a`@`b` SQL SECURITY DEFINER */\n👍\x01"
         await feed.send(arrival("1"), arrival("2", odd), arrival("3"), tombstone("4"), dead_letter(4, b"\x00\xff"))
         await review(store, "1")
         await sign_in(store)
         saved = await read_contents(store)
-        done = liuyan(every_database_url, "backup", str(file))
+        done = liuyan(every_migrated_url, "backup", str(file))
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         assert file.stat().st_mode & 0o777 == 0o600
         recorded = await store.read(last_backup)
         assert recorded is not None
         assert datetime.now(UTC) - recorded < timedelta(minutes=1)
-        assert "exists" in liuyan(every_database_url, "backup", str(file)).stderr
+        assert "exists" in liuyan(every_migrated_url, "backup", str(file)).stderr
         await feed.send(arrival("5"))
         await review(store, "5")
         await review(store, "2")
-    refused = liuyan(every_database_url, "restore", str(file))
+    refused = liuyan(every_migrated_url, "restore", str(file))
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
     assert "is not empty" in refused.stderr
-    done = liuyan(every_database_url, "restore", str(file), "--replace")
+    done = liuyan(every_migrated_url, "restore", str(file), "--replace")
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 comments, 1 reviews" in done.stdout
     assert "2 reviews in the replaced database were newer and are lost." in done.stdout
-    async with await ready_store(every_database_url) as store:
+    async with await ready_store(every_migrated_url) as store:
         assert await read_contents(store) == saved
         for counted in (recount, recount_sums, recount_comments):
             assert await store.read(counted) == []
@@ -137,16 +127,16 @@ async def test_a_backup_restores_every_row(
 
 
 async def test_a_backup_restores_into_an_empty_database_and_can_keep_sessions(
-    database_url: str,
+    migrated_url: str,
     empty_url: str,
-    liuyan: Callable[..., subprocess.CompletedProcess[str]],
+    liuyan: RunLiuyan,
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "day.backup"
-    async with await ready_store(database_url) as store:
+    async with await ready_store(migrated_url) as store:
         await (await feed_of(store)).send(arrival("1"))
         await sign_in(store)
-    assert liuyan(database_url, "backup", str(file)).returncode == 0
+    assert liuyan(migrated_url, "backup", str(file)).returncode == 0
     content = gzip.decompress(file.read_bytes())
     assert b"DEFINER=" not in content
     assert content.index(COMPLETE) > content.index(b"dashboard_hours")
@@ -163,7 +153,7 @@ async def test_a_backup_restores_into_an_empty_database_and_can_keep_sessions(
 
 
 async def test_the_image_backs_up_and_restores_the_database(
-    database_url: str, empty_url: str, image_clients: Path, tmp_path: Path
+    migrated_url: str, empty_url: str, image_clients: Path, tmp_path: Path
 ) -> None:
     """Docker Compose and the chart use MariaDB's programs with MySQL."""
 
@@ -178,12 +168,12 @@ async def test_the_image_backs_up_and_restores_the_database(
         )
         assert (done.returncode, done.stderr) == (0, "")
 
-    async with await ready_store(database_url) as store:
+    async with await ready_store(migrated_url) as store:
         feed = await feed_of(store)
         await feed.send(arrival("1", "引号 ' \" 反斜杠 \\ 换行\n👍"), arrival("2"), dead_letter(2, b"\x00\xff"))
         await review(store, "1")
         saved = await read_contents(store)
-        run(database_url, "backup", "--by", "backup")
+        run(migrated_url, "backup", "--by", "backup")
     run(empty_url, "restore")
     async with Store.open(empty_url) as store:
         await store.check_ready()
@@ -191,9 +181,7 @@ async def test_the_image_backs_up_and_restores_the_database(
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "other", "cut_text"])
-def test_a_damaged_backup_is_refused(
-    damage: str, liuyan: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_a_damaged_backup_is_refused(damage: str, liuyan: RunLiuyan, tmp_path: Path) -> None:
     url, file = f"sqlite+aiosqlite:///{tmp_path}/a.db", tmp_path / "a.backup"
     assert liuyan(url, "migrate").returncode == 0
     assert liuyan(url, "backup", str(file)).returncode == 0
@@ -216,9 +204,7 @@ def test_a_damaged_backup_is_refused(
         verify_backup(file, lambda done, total: None)
 
 
-def test_a_failing_dump_leaves_no_file(
-    database_url: str, liuyan: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, clients: Path
-) -> None:
+def test_a_failing_dump_leaves_no_file(database_url: str, liuyan: RunLiuyan, tmp_path: Path, clients: Path) -> None:
     assert liuyan(database_url, "migrate").returncode == 0
     programs = tmp_path / "programs"
     programs.mkdir()

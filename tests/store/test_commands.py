@@ -1,7 +1,6 @@
 """`liuyan store`: its output, and one clear line for every error."""
 
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,21 +20,21 @@ from store.errors import StoreError
 from store.migrate import newest_revision
 from store.store import Store
 from store.tables import comment_counts, count_sums, hourly_counts
+from tests.conftest import RunLiuyan
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 
 pytestmark = pytest.mark.programs
 
 
-def liuyan(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from liuyan.cli import main; main()", "store", *arguments],
-        env={"LIUYAN_DATABASE_URL": url, "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.fixture
+def liuyan(run_liuyan: RunLiuyan) -> RunLiuyan:
+    """Return a function that runs `liuyan store ARGUMENTS` on the database at a URL."""
+
+    def run(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return run_liuyan("store", *arguments, LIUYAN_DATABASE_URL=url)
+
+    return run
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:
@@ -46,7 +45,7 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_migrate_then_status_then_check(every_database_url: str) -> None:
+def test_migrate_then_status_then_check(liuyan: RunLiuyan, every_database_url: str) -> None:
     assert "Run `liuyan store migrate`" in one_line(liuyan(every_database_url, "status"))
     migrated = liuyan(every_database_url, "migrate").stdout.splitlines()
     assert (migrated[0], migrated[-1]) == ("applied 0001: Create the first tables.", "The tables are up to date.")
@@ -59,8 +58,8 @@ def test_migrate_then_status_then_check(every_database_url: str) -> None:
     assert liuyan(every_database_url, "record-backup").stdout == "Recorded the backup.\n"
 
 
-async def test_check_reports_wrong_counts(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store:
+async def test_check_reports_wrong_counts(liuyan: RunLiuyan, every_migrated_url: str) -> None:
+    async with await ready_store(every_migrated_url) as store:
         feed = await feed_of(store)
         await feed.send(arrival("1"), arrival("2", uncertain=True), tombstone("3"), dead_letter(3))
         assert await store.read(recount) == []
@@ -82,7 +81,7 @@ async def test_check_reports_wrong_counts(every_database_url: str) -> None:
     assert sums == [SumDifference(feed.model.number, "forum", "day", "2026-01-31 00", "spam", 3, 0)]
     assert differences[0] == CountDifference(feed.model.number, "forum", "2026-01-31 22", "positive", False, 5, 1)
     assert [(found.platform, found.stored, found.counted) for found in differences[1:]] == [("ghost", 0, 0)]
-    result = liuyan(every_database_url, "check")
+    result = liuyan(every_migrated_url, "check")
     assert result.returncode == 1
     assert "forum 2026-01-31 22:00 positive certain: 5 stored, 1 counted" in result.stdout
     assert "forum day of 2026-01-31 00:00 spam: 3 stored, 0 counted" in result.stdout
@@ -91,13 +90,15 @@ async def test_check_reports_wrong_counts(every_database_url: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "check"])
-def test_an_unreachable_server_is_reported_in_one_line(command: str) -> None:
+def test_an_unreachable_server_is_reported_in_one_line(liuyan: RunLiuyan, command: str) -> None:
     line = one_line(liuyan("mysql+aiomysql://root:secret@127.0.0.1:1/liuyan", command))
     assert "No database answers at 127.0.0.1:1" in line
     assert "secret" not in line
 
 
-async def test_wrong_password_database_and_privileges_are_reported_in_one_line(database_url: str) -> None:
+async def test_wrong_password_database_and_privileges_are_reported_in_one_line(
+    liuyan: RunLiuyan, database_url: str
+) -> None:
     url = make_url(database_url)
     async with Store.open(database_url) as store, store.engine.begin() as connection:
         user = f"u{str(url.database)[-8:]}"
@@ -120,14 +121,14 @@ async def test_wrong_password_database_and_privileges_are_reported_in_one_line(d
             await connection.execute(text(f"DROP USER '{user}'@'%'"))
 
 
-def test_a_missing_folder_and_an_invalid_file_are_reported(tmp_path: Path) -> None:
+def test_a_missing_folder_and_an_invalid_file_are_reported(liuyan: RunLiuyan, tmp_path: Path) -> None:
     assert "folder must exist" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/absent/liuyan.db", "migrate"))
     (tmp_path / "text.db").write_text("not a database, " * 100)
     assert "is not an SQLite database" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/text.db", "migrate"))
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/liuyan", "not a url", "mysql+pymysql://h/d"])
-def test_an_unsupported_url_is_reported_in_one_line(url: str) -> None:
+def test_an_unsupported_url_is_reported_in_one_line(liuyan: RunLiuyan, url: str) -> None:
     assert "Invalid LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
 
 
@@ -162,6 +163,6 @@ def test_a_password_may_contain_special_characters(password: str) -> None:
     assert (engine.url.host, engine.url.database, engine.url.password) == ("db.example", "liuyan", unquote(password))
 
 
-def test_help_lists_every_command() -> None:
+def test_help_lists_every_command(liuyan: RunLiuyan) -> None:
     result = liuyan("", "--help")
     assert all(command in result.stdout for command in ("migrate", "status", "check"))

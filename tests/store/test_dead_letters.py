@@ -83,12 +83,12 @@ async def test_a_truncated_dead_letter_has_the_beginning_and_the_original_size(f
     assert read_headers(row.headers) == []
 
 
-async def test_a_record_larger_than_the_servers_packet_fits_only_truncated(database_url: str) -> None:
-    async with await ready_store(database_url) as store, store.engine.connect() as administrator:
+async def test_a_record_larger_than_the_servers_packet_fits_only_truncated(migrated_url: str) -> None:
+    async with await ready_store(migrated_url) as store, store.engine.connect() as administrator:
         before = (await administrator.execute(text("SELECT @@GLOBAL.max_allowed_packet"))).scalar_one()
         await administrator.execute(text("SET GLOBAL max_allowed_packet = 1048576"))
         try:
-            async with await ready_store(database_url) as small:
+            async with await ready_store(migrated_url) as small:
                 feed = await feed_of(small)
                 letter = dead_letter(1, b"forum:1", b"\xff" * 1_000_000)
                 with pytest.raises(PermanentStoreError, match="max_allowed_packet of 1048576"):

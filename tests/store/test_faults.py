@@ -190,8 +190,8 @@ async def test_a_batch_cancelled_during_a_statement_leaves_no_lock(server_feed: 
     assert await server_feed.store.read(recount) == []
 
 
-async def test_a_server_that_never_answers_times_out(database_url: str) -> None:
-    async with await ready_store(database_url) as patient:
+async def test_a_server_that_never_answers_times_out(migrated_url: str) -> None:
+    async with await ready_store(migrated_url) as patient:
         feed = await feed_of(patient)
         impatient = Store(patient.engine, answer_seconds=0.5)
         await impatient.check_ready(ERASURE_KEY)

@@ -108,11 +108,13 @@ async def test_upgrade_that_is_interrupted_after_any_statement_can_be_repeated(e
         async with store.engine.connect() as connection:
             assert await connection.run_sync(stored_revision) is None
         statements, revision = 1, None
+        # SQLite undoes the whole upgrade, so each attempt starts again from nothing: every tenth statement is enough.
+        step = 10 if store.engine.dialect.name == "sqlite" else 1
         while not await migrate_until(every_database_url, statements):
             async with store.engine.connect() as connection:
                 before, revision = revision, await connection.run_sync(stored_revision)
             # Some migrations start again, so they need more statements in each attempt.
-            statements = 1 if revision != before else statements + 1
+            statements = 1 if revision != before else statements + step
         async with store.engine.begin() as connection:
             migrated = await connection.run_sync(definitions)
             await connection.run_sync(metadata.drop_all)

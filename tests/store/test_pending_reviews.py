@@ -10,7 +10,6 @@ from sqlalchemy import select
 from store.admin_tables import audit_log
 from store.audit import Actor
 from store.comments import ShownLabel
-from store.migrate import migrate
 from store.pending_reviews import LIFE, KeptText, count_pending, keep_text, resolve_pending
 from store.store import Store
 from store.tables import outbox, reviews
@@ -28,9 +27,8 @@ async def keep(store: Store, id: str, label: ShownLabel, value: bytes = b"value"
         await keep_text(session, ACTOR, kept, datetime.now(UTC))
 
 
-async def test_each_pending_review_is_resolved_or_abandoned_once(every_database_url: str) -> None:
-    async with Store.open(every_database_url) as store:
-        await migrate(store.engine, lambda step: None)
+async def test_each_pending_review_is_resolved_or_abandoned_once(every_migrated_url: str) -> None:
+    async with Store.open(every_migrated_url) as store:
         await store.check_ready(ERASURE_KEY)
         feed = await feed_of(store)
         value = b"\x00\xff value of any bytes"

@@ -59,12 +59,12 @@ async def test_refused_decision_does_not_block_later_ones(feed: Feed, monkeypatc
     assert await are_right(store)
 
 
-async def test_copies_of_a_long_text_are_stored_and_withdrawn_in_shorter_steps(database_url: str) -> None:
-    async with await ready_store(database_url) as store, store.engine.connect() as administrator:
+async def test_copies_of_a_long_text_are_stored_and_withdrawn_in_shorter_steps(migrated_url: str) -> None:
+    async with await ready_store(migrated_url) as store, store.engine.connect() as administrator:
         before = (await administrator.execute(text("SELECT @@GLOBAL.max_allowed_packet"))).scalar_one()
         await administrator.execute(text("SET GLOBAL max_allowed_packet = 1048576"))
         try:
-            async with await ready_store(database_url) as small:
+            async with await ready_store(migrated_url) as small:
                 feed = await feed_of(small)
                 for first in range(0, 60, 10):
                     await feed.send(*(arrival(str(n), "长" * 10_000) for n in range(first, first + 10)))

@@ -57,9 +57,9 @@ def kinds(first: int, count: int) -> dict[str, Records]:
 
 
 @pytest_asyncio.fixture
-async def server_feed(database_url: str) -> AsyncIterator[Feed]:
+async def server_feed(migrated_url: str) -> AsyncIterator[Feed]:
     """A feed whose connection is not recycled during the test, because its setup would be counted."""
-    async with await ready_store(database_url, lock_wait_seconds=120) as store:
+    async with await ready_store(migrated_url, lock_wait_seconds=120) as store:
         yield await feed_of(store)
 
 

@@ -45,8 +45,8 @@ async def review(store: Store, id: str, created: float, label: str) -> None:
     )
 
 
-async def test_hours_count_shown_labels(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store:
+async def test_hours_count_shown_labels(every_migrated_url: str) -> None:
+    async with await ready_store(every_migrated_url) as store:
         feed = await feed_of(store)
         await feed.send(*(arrival(str(n), uncertain=n == 3) for n in range(4)))
         await feed.send(arrival("4", label=Label.NEGATIVE), arrival("5", platform="desk", label=Label.NEGATIVE))
@@ -65,8 +65,8 @@ async def test_hours_count_shown_labels(every_database_url: str) -> None:
     ]
 
 
-async def test_weeks_compare_with_the_same_hour(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store:
+async def test_weeks_compare_with_the_same_hour(every_migrated_url: str) -> None:
+    async with await ready_store(every_migrated_url) as store:
         feed = await feed_of(store)
         await feed.send(arrival("now"), arrival("now 2", label=Label.NEGATIVE))
         # Two weeks have comments at that hour; the other ones are an hour, or five weeks, away.
@@ -82,8 +82,8 @@ async def test_weeks_compare_with_the_same_hour(every_database_url: str) -> None
     assert compared == [("forum", 2, 1, 2, 5, 4)]
 
 
-async def test_reviews_count_corrections_without_reviewers(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store:
+async def test_reviews_count_corrections_without_reviewers(every_migrated_url: str) -> None:
+    async with await ready_store(every_migrated_url) as store:
         feed = await feed_of(store)
         await feed.send(*(arrival(str(n)) for n in range(3)))
         await review(store, "0", 0, "negative")
@@ -99,8 +99,8 @@ async def test_reviews_count_corrections_without_reviewers(every_database_url: s
     ]
 
 
-async def test_columns_are_counts_and_names_of_models_and_platforms(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store, store.reading() as connection:
+async def test_columns_are_counts_and_names_of_models_and_platforms(every_migrated_url: str) -> None:
+    async with await ready_store(every_migrated_url) as store, store.reading() as connection:
 
         def described(connection: Any) -> dict[str, Sequence[Any]]:
             found = inspect(connection)
@@ -108,14 +108,14 @@ async def test_columns_are_counts_and_names_of_models_and_platforms(every_databa
 
         views = await connection.run_sync(described)
     assert sorted(views) == sorted(VIEWS)
-    if make_url(every_database_url).drivername.startswith("mysql"):
+    if make_url(every_migrated_url).drivername.startswith("mysql"):
         texts = {column["name"] for view in views.values() for column in view if "CHAR" in str(column["type"])}
         assert texts == NAMES
 
 
-async def test_grafanas_account_reads_the_views_only(database_url: str, tmp_path: Path) -> None:
+async def test_grafanas_account_reads_the_views_only(migrated_url: str, tmp_path: Path) -> None:
     """The script grants before the views exist, as in a new container."""
-    url = make_url(database_url)
+    url = make_url(migrated_url)
     account = f"grafana_{url.database}"[:32]
     (tmp_path / "password").write_text("a secret of Grafana\n")
     statements = script_statements(GRAFANA_MYSQL_PASSWORD_FILE=str(tmp_path / "password"))
@@ -126,7 +126,7 @@ async def test_grafanas_account_reads_the_views_only(database_url: str, tmp_path
             with owner.cursor() as cursor:
                 for statement in filter(str.strip, statements.split(";")):
                     cursor.execute(statement)
-            async with await ready_store(database_url) as store:
+            async with await ready_store(migrated_url) as store:
                 await (await feed_of(store)).send(arrival())
             with pymysql.connect(
                 **server, user=account, password="a secret of Grafana", database=url.database

@@ -110,11 +110,10 @@ class Relabelled(Installation):
 
 
 @pytest.fixture
-async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Relabelled:
+async def installation(kafka: str, topic: str, migrated_url: str, tmp_path: Path) -> Relabelled:
     """A migrated database and a topic of eight partitions; the second model is registered, and nothing is stored."""
     settings = {"LIUYAN_CACHE_DIR": str(tmp_path / "cache")}
-    installation = Relabelled(kafka, topic, database_url, tmp_path, settings, artifact=tmp_path / "second")
-    installation.migrate()
+    installation = Relabelled(kafka, topic, migrated_url, tmp_path, settings, artifact=tmp_path / "second")
     await Topics(kafka).create(topic, partitions=PARTITIONS, replication=1, settings={})
     await installation.add_model()
     return installation

@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -171,11 +172,15 @@ async def test_replay_of_200000_under_load(installation: Relabelled) -> None:
 
 async def test_a_stopped_replay_continues_and_keeps_its_rate(installation: Relabelled) -> None:
     """Two processes together keep to the rate; SIGINT stops one with a sentence."""
-    await installation.publish(real_comments(6_000))
-    installation.consume(6_000)
-    rate = 200
-    with installation.replay("--rate", str(rate)) as first, installation.replay() as second:
+    # Enough for the first process until the second one has started, however slowly.
+    count, rate = 9_000, 200
+    await installation.publish(real_comments(count))
+    installation.consume(count)
+    with ExitStack() as processes:
+        first = processes.enter_context(installation.replay("--rate", str(rate)))
         await wait_for_output(installation, first, "replaying")
+        # Only now: a process that creates the replay without a rate does not limit it.
+        second = processes.enter_context(installation.replay())
         await wait_for_output(installation, second, "replaying")
         await asyncio.to_thread(installation.wait_for, lambda: installation.number(READ) > 0, seconds=60)
         await asyncio.sleep(5)
@@ -187,13 +192,13 @@ async def test_a_stopped_replay_continues_and_keeps_its_rate(installation: Relab
             process.send(signal.SIGINT)
             assert await asyncio.to_thread(process.wait, 20) == 1
             assert process.output().strip().endswith("Run the same command to continue it.")
-    assert 0 < installation.labelled() < 6_000
+    assert 0 < installation.labelled() < count
     assert "replay in progress" in first.output()
     assert "remaining=" in first.output()
     installation.replayed("--rate", "0")
     assert installation.differences() == []
     assert installation.number("SELECT COUNT(*) FROM relabel_runs") == 1
-    assert installation.number("SELECT added FROM relabel_runs") == 6_000
+    assert installation.number("SELECT added FROM relabel_runs") == count
 
 
 async def test_replay_waits_while_consumers_lag(installation: Relabelled) -> None:
