@@ -1,4 +1,4 @@
-"""The compiled recurrence of the GRU (model/native): loaded if the installation has it.
+"""The compiled recurrence of the GRU and lookup of n-grams (model/native): loaded if the installation has it.
 
 `ctypes` releases the GIL while the compiled code runs, so the event loop continues. The code uses the calling thread
 only.
@@ -6,6 +6,7 @@ only.
 
 import ctypes
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Protocol
 
 import numpy
 from numpy.typing import NDArray
+
+from model.code_points import code_points
 
 Floats = NDArray[numpy.float32]
 
@@ -79,6 +82,12 @@ class _Job(ctypes.Structure):
     )
 
 
+class _KeyTable(ctypes.Structure):
+    """`struct key_table` in ngrams.h."""
+
+    _fields_ = (("entries", ctypes.c_void_p), ("shift", ctypes.c_int32))
+
+
 class Kernel:
     """The compiled code. ``width`` is the number of floats in a vector of this processor: 16, 8 or 4."""
 
@@ -89,6 +98,10 @@ class Kernel:
         self._run = library.run
         self._run.argtypes = (ctypes.POINTER(_Network), ctypes.c_int32, ctypes.POINTER(_Job))
         self._run.restype = ctypes.c_int32
+        self._ngram_logits = library.ngram_logits
+        pointer = ctypes.c_void_p
+        self._ngram_logits.argtypes = (ctypes.POINTER(_KeyTable), pointer, pointer, ctypes.c_int64, pointer)
+        self._ngram_logits.restype = None
         widest = int(library.vector_width())
         self.width = min(width or widest, widest)
 
@@ -105,6 +118,14 @@ class Kernel:
         """Read the texts of a job. Returns 0 or one of ``ERRORS``."""
         error: int = self._run(network, self.width, job)
         return error
+
+    def look_up_ngrams(
+        self, table: _KeyTable, characters: NDArray[numpy.uint32], lengths: NDArray[numpy.int64]
+    ) -> Floats:
+        """Return the logits (texts) of texts of ``lengths`` code points (texts), which follow one another."""
+        logits = numpy.empty(len(lengths), numpy.float32)
+        self._ngram_logits(table, characters.ctypes.data, lengths.ctypes.data, len(lengths), logits.ctypes.data)
+        return logits
 
 
 class CompiledRecurrence:
@@ -144,6 +165,21 @@ class CompiledRecurrence:
         if error:
             raise IndexError(ERRORS[error])
         return logits
+
+
+class CompiledNgrams:
+    """The n-gram logits in compiled code. Thread-safe."""
+
+    def __init__(self, kernel: Kernel, entries: NDArray[numpy.uint64], shift: int) -> None:
+        """``entries`` (places) and ``shift`` are those of a ``KeyTable``."""
+        self._kernel = kernel
+        self._entries = numpy.ascontiguousarray(entries)
+        self._table = _KeyTable(self._entries.ctypes.data, shift)
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """See ``NgramTable.logits``."""
+        lengths = numpy.fromiter(map(len, texts), numpy.int64, len(texts))
+        return self._kernel.look_up_ngrams(self._table, code_points("".join(texts)), lengths)
 
 
 def empty_aligned(*shape: int) -> Floats:

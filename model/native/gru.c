@@ -89,7 +89,9 @@ static inline TARGET __attribute__((always_inline)) __m512 power_by_lookup(__m51
 #define POWER(t) power(t)
 #include "gru_step.h"
 
-/* Changes when the arguments of `run` or their meaning change: model/kernel.py uses no library of another layout. */
+#include "ngrams.h"
+
+/* Changes when the arguments of a function or their meaning change. model/kernel.py accepts no other layout. */
 #define LAYOUT 2
 int32_t layout(void) { return LAYOUT; }
 
