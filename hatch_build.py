@@ -1,6 +1,6 @@
-"""Compile the GRU of the inference network (model/native) into the wheel, or into the checkout for an editable install.
+"""Compile the GRU and the n-gram lookup (model/native) into the wheel, or into the checkout for an editable install.
 
-Without a C compiler the build succeeds and NumPy computes the GRU, several times slower. `model/kernel.py` chooses.
+Without a C compiler the build succeeds and NumPy computes both, several times slower. `model/kernel.py` chooses.
 """
 
 import os

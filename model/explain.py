@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from model.inference import InferenceNetwork, sigmoid
+from model.inference import BASE_2, InferenceNetwork, gate
 from model.kernel import Floats, Gates
 from model.ngrams import NgramTable
 from model.pieces import Piece
@@ -63,21 +63,14 @@ def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:
 
 def _slopes(network: InferenceNetwork, numbers: Sequence[int]) -> tuple[float, list[float]]:
     """Return the logit and its derivative by the presence of each word number."""
-    hidden = len(network.forward.bias)
-    largest, means = network.output[: 2 * hidden], network.output[2 * hidden :]
-    readings = [
-        _read(gates, numpy.array(order))
-        for gates, order in ((network.forward, numbers), (network.backward, numbers[::-1]))
-    ]
-    pooled = [reading.states.max(0) for reading in readings] + [reading.states.mean(0) for reading in readings]
-    logit = (2 * numpy.concatenate(pooled) - 1) @ network.output + network.output_bias
-    forward, backward = (
-        _presence_slopes(gates, reading, 2 * largest[part], 2 * means[part])
-        for gates, reading, part in zip(
-            (network.forward, network.backward), readings, (slice(hidden), slice(hidden, None)), strict=True
-        )
-    )
-    return float(logit), (forward + backward[::-1]).tolist()
+    logit, slopes = network.bias, []
+    for gates, order in ((network.forward, numbers), (network.backward, numbers[::-1])):
+        reading = _read(gates, numpy.array(order))
+        pooled = numpy.stack([reading.states.max(0), reading.states.mean(0)])
+        logit += float((pooled * gates.output).sum())
+        slopes.append(_presence_slopes(gates, reading))
+    forward, backward = slopes
+    return logit, (forward + backward[::-1]).tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +93,21 @@ def _read(gates: Gates, words: NDArray[numpy.int64]) -> _Reading:
     steps = []
     for given in gates.table[words]:
         product = state @ gates.recurrent
-        reset, update = numpy.split(sigmoid(given[: 2 * hidden] + product[: 2 * hidden]), 2)
+        reset, update = numpy.split(gate(given[: 2 * hidden] + product[: 2 * hidden]), 2)
         own = product[2 * hidden :] + gates.bias
-        candidate = sigmoid(given[2 * hidden :] + reset * own)
+        candidate = gate(given[2 * hidden :] + reset * own)
         after = candidate + update * (state - candidate)
         steps.append((state, after, reset, update, candidate, own))
         state = after
     return _Reading(*(numpy.stack(values) for values in zip(*steps, strict=True)))
 
 
-def _presence_slopes(gates: Gates, reading: _Reading, by_largest: Floats, by_mean: Floats) -> Floats:
+def _presence_slopes(gates: Gates, reading: _Reading) -> Floats:
     """Return the derivatives (steps) of the logit by the presence p of each step, at p = 1: backpropagation.
 
-    With presence, a step is s + p (s' - s), and the mean of the states is weighted by p. ``by_largest`` and ``by_mean``
-    (hidden) are the derivatives by the pooled states.
+    With presence, a step is s + p (s' - s), and the mean of the states is weighted by p.
     """
+    by_largest, by_mean = gates.output
     steps = len(reading.states)
     by_state = numpy.tile(by_mean / steps, (steps, 1))
     by_state[reading.states.argmax(0), numpy.arange(len(by_largest))] += by_largest
@@ -124,10 +117,16 @@ def _presence_slopes(gates: Gates, reading: _Reading, by_largest: Floats, by_mea
         before, after, reset, update, candidate, own = (getattr(reading, name)[step] for name in reading.__slots__)
         slope = by_state[step] + passed
         slopes[step] += slope @ (after - before)
-        by_candidate = slope * (1 - update) * candidate * (1 - candidate)
-        by_update = slope * (before - candidate) * update * (1 - update)
-        by_reset = by_candidate * own * reset * (1 - reset)
+        by_candidate = slope * (1 - update) * _gate_slope(candidate)
+        by_update = slope * (before - candidate) * _gate_slope(update)
+        by_reset = by_candidate * own * _gate_slope(reset)
         by_gates = numpy.concatenate([by_reset, by_update, by_candidate * reset])
         passed = slope * update + gates.recurrent @ by_gates
     result: Floats = slopes
     return result
+
+
+def _gate_slope(values: Floats) -> Floats:
+    """Return the derivatives of gates by their inputs, given the ``values`` of the gates."""
+    slopes: Floats = values * (1 - values) / BASE_2
+    return slopes

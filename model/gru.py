@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy
+
 from model.classifier import Kind, Word
 from model.ngrams import NgramTable, spell_out_all
 from model.normalise import Normaliser, character_table, normalise
@@ -55,9 +57,10 @@ class GruClassifier:
 
     def logits(self, inputs: Sequence[GruInput]) -> list[float]:
         """Return the sums of network and n-gram logits."""
-        network = self._network.logits_of(*word_numbers([one.numbers for one in inputs])).tolist()
-        ngrams = self._ngrams.logits([one.characters for one in inputs]).tolist()
-        return [sum(both) for both in zip(network, ngrams, strict=True)]
+        network = self._network.logits_of(*word_numbers([one.numbers for one in inputs]))
+        ngrams = self._ngrams.logits([one.characters for one in inputs])
+        sums: list[float] = numpy.add(network, ngrams, dtype=numpy.float64).tolist()
+        return sums
 
     def explain(self, text: str) -> tuple[float, list[Word]]:
         """Explain in at most five forward passes. The middle of a text that is too long is left out."""

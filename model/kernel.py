@@ -1,10 +1,12 @@
-"""The compiled recurrence of the GRU (model/native): loaded if the installation has it.
+"""The compiled recurrence of the GRU and lookup of n-grams (model/native): loaded if the installation has it.
 
 `ctypes` releases the GIL while the compiled code runs, so the event loop continues. The code uses the calling thread
 only.
 """
 
 import ctypes
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Protocol
 
 import numpy
 from numpy.typing import NDArray
+
+from model.code_points import code_points
 
 Floats = NDArray[numpy.float32]
 
@@ -21,19 +25,11 @@ WIDEST = 512
 # Units are computed in vectors; a GRU of another width gets additional units without effect.
 MULTIPLE = 16
 # LAYOUT in gru.c. A library of another version reads other arguments.
-LAYOUT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The words of several texts, longest text first.
-
-    ``numbers`` are all word numbers, int32; text t has ``lengths[t]`` of them from ``starts[t]`` on (int64, texts).
-    """
-
-    numbers: NDArray[numpy.int32]
-    starts: NDArray[numpy.int64]
-    lengths: NDArray[numpy.int64]
+LAYOUT = 2
+# Vectors are loaded faster when they start at a multiple of this number of bytes.
+ALIGNMENT = 64
+# The errors that `run` in gru.c returns.
+ERRORS = {1: "a text is empty or outside the word numbers", 2: "a word number is outside the vocabulary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +37,55 @@ class Gates:
     """The weights of one direction, with gates in the order reset, update, candidate.
 
     A word's part of the gates is a row of ``table`` (words, 3 hidden). The state's part is ``state @ recurrent``
-    (hidden, 3 hidden), plus ``bias`` (hidden) for the candidate. States s are stored as (s + 1) / 2.
+    (hidden, 3 hidden), plus ``bias`` (hidden) for the candidate. A gate is 1 / (1 + 2^t), where t is the sum of both
+    parts. States s are stored as (s + 1) / 2. ``output`` (2, hidden) are the weights of the largest and of the mean
+    stored state in the logit.
     """
 
     table: Floats
     recurrent: Floats
     bias: Floats
+    output: Floats
 
 
 class Recurrence(Protocol):
-    """One direction of the GRU, ready to read texts."""
+    """Both directions of the GRU, ready to read texts."""
 
-    def read(self, words: Words, backward: bool) -> tuple[Floats, Floats]:
-        """Return the largest states and the sums of states, each (texts, hidden). ``backward`` reads from the end."""
+    def read(self, numbers: NDArray[numpy.int32], lengths: NDArray[numpy.int64]) -> Floats:
+        """Return the logits (texts) of texts of ``lengths`` words (texts), whose ``numbers`` follow one another."""
+
+
+class _Direction(ctypes.Structure):
+    """`struct direction` in gru.c."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("table", "weights", "bias", "output"))
+
+
+class _Network(ctypes.Structure):
+    """`struct network` in gru.c."""
+
+    _fields_ = (
+        ("directions", _Direction * 2),
+        ("words", ctypes.c_int64),
+        ("hidden", ctypes.c_int32),
+        ("bias", ctypes.c_float),
+    )
 
 
 class _Job(ctypes.Structure):
     """`struct job` in gru.c."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("table", "weights", "bias", "words", "start", "length")),
-        *((name, ctypes.c_void_p) for name in ("maximum", "total")),
+        *((name, ctypes.c_void_p) for name in ("words", "length", "order", "start", "logits")),
         ("texts", ctypes.c_int64),
-        ("hidden", ctypes.c_int32),
-        ("backward", ctypes.c_int32),
+        ("count", ctypes.c_int64),
     )
+
+
+class _KeyTable(ctypes.Structure):
+    """`struct key_table` in ngrams.h."""
+
+    _fields_ = (("entries", ctypes.c_void_p), ("shift", ctypes.c_int32))
 
 
 class Kernel:
@@ -76,55 +96,108 @@ class Kernel:
         if library.layout() != LAYOUT:
             raise ValueError(f"the compiled code has layout {library.layout()}, not {LAYOUT}")
         self._run = library.run
-        self._run.argtypes = (ctypes.POINTER(_Job), ctypes.c_int32)
-        self._run.restype = None
+        self._run.argtypes = (ctypes.POINTER(_Network), ctypes.c_int32, ctypes.POINTER(_Job))
+        self._run.restype = ctypes.c_int32
+        self._ngram_logits = library.ngram_logits
+        pointer = ctypes.c_void_p
+        self._ngram_logits.argtypes = (ctypes.POINTER(_KeyTable), pointer, pointer, ctypes.c_int64, pointer)
+        self._ngram_logits.restype = None
         widest = int(library.vector_width())
         self.width = min(width or widest, widest)
 
-    def recurrence(self, gates: Gates) -> Recurrence:
-        """Return the compiled implementation of one direction. Raises ValueError unless ``accepts`` its width."""
-        return CompiledRecurrence(self, gates)
+    def recurrence(self, forward: Gates, backward: Gates, bias: float) -> Recurrence:
+        """Return the compiled implementation. ``bias`` is that of the logit. Raises ValueError unless ``accepts``."""
+        return CompiledRecurrence(self, (forward, backward), bias)
 
     @staticmethod
     def accepts(hidden: int) -> bool:
         """Return whether the code can read texts with a GRU of this width."""
         return hidden % MULTIPLE == 0 and hidden <= WIDEST
 
-    def run(self, job: _Job) -> None:
-        """Read the texts of a job."""
-        self._run(ctypes.byref(job), self.width)
+    def run(self, network: _Network, job: _Job) -> int:
+        """Read the texts of a job. Returns 0 or one of ``ERRORS``."""
+        error: int = self._run(network, self.width, job)
+        return error
+
+    def look_up_ngrams(
+        self, table: _KeyTable, characters: NDArray[numpy.uint32], lengths: NDArray[numpy.int64]
+    ) -> Floats:
+        """Return the logits (texts) of texts of ``lengths`` code points (texts), which follow one another."""
+        logits = numpy.empty(len(lengths), numpy.float32)
+        self._ngram_logits(table, characters.ctypes.data, lengths.ctypes.data, len(lengths), logits.ctypes.data)
+        return logits
 
 
 class CompiledRecurrence:
-    """One direction of the GRU in compiled code. Thread-safe."""
+    """Both directions of the GRU in compiled code. Thread-safe."""
 
-    def __init__(self, kernel: Kernel, gates: Gates) -> None:
+    def __init__(self, kernel: Kernel, directions: tuple[Gates, Gates], bias: float) -> None:
         self._kernel = kernel
-        self._hidden = hidden = len(gates.bias)
+        self._kept: list[Floats] = []
+        words, hidden = len(directions[0].table), len(directions[0].bias)
         if not kernel.accepts(hidden):
             raise ValueError(f"a GRU of {hidden} units does not fit the compiled code")
-        vectors = gates.recurrent.reshape(hidden, 3, hidden // kernel.width, kernel.width)
-        self._weights = numpy.ascontiguousarray(vectors.transpose(2, 0, 1, 3), numpy.float32)
-        self._table, self._bias = (numpy.ascontiguousarray(one, numpy.float32) for one in (gates.table, gates.bias))
-        if self._table.ndim != 2 or self._table.shape[1] != 3 * hidden:
-            raise ValueError("the table does not match the GRU")
+        pointers = (_Direction * 2)(*(self._direction(one, (words, 3 * hidden)) for one in directions))
+        self._network = _Network(pointers, words, hidden, bias)
 
-    def read(self, words: Words, backward: bool) -> tuple[Floats, Floats]:
+    def _direction(self, gates: Gates, shape: tuple[int, int]) -> _Direction:
+        """Return the address of each array, and keep the arrays."""
+        hidden, width = shape[1] // 3, self._kernel.width
+        if gates.table.shape != shape or gates.recurrent.shape != (hidden, 3 * hidden):
+            raise ValueError("the tables do not match the GRU")
+        vectors = gates.recurrent.reshape(hidden, 3, hidden // width, width).transpose(2, 0, 1, 3)
+        arrays = [_aligned(one) for one in (gates.table, vectors, gates.bias, gates.output)]
+        self._kept.extend(arrays)
+        return _Direction(*(one.ctypes.data for one in arrays))
+
+    def read(self, numbers: NDArray[numpy.int32], lengths: NDArray[numpy.int64]) -> Floats:
         """See ``Recurrence.read``.
 
         Raises IndexError for an empty text, one outside the word numbers, and a word number that the table lacks.
         """
-        numbers = numpy.ascontiguousarray(words.numbers, numpy.int32)
-        starts, lengths = (numpy.ascontiguousarray(one, numpy.int64) for one in (words.starts, words.lengths))
-        if len(lengths) and (lengths.min() < 1 or starts.min() < 0 or (starts + lengths).max() > len(numbers)):
-            raise IndexError("a text is empty or outside the word numbers")
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self._table):
-            raise IndexError("a word number is outside the vocabulary")
-        shape = (len(lengths), self._hidden)
-        maximum, total = numpy.zeros(shape, numpy.float32), numpy.zeros(shape, numpy.float32)
-        arrays = (self._table, self._weights, self._bias, numbers, starts, lengths, maximum, total)
-        self._kernel.run(_Job(*(one.ctypes.data for one in arrays), len(lengths), self._hidden, backward))
-        return maximum, total
+        numbers = numpy.ascontiguousarray(numbers, numpy.int32)
+        lengths = numpy.ascontiguousarray(lengths, numpy.int64)
+        # Long texts first: otherwise one of them would be left at the end, when no others can be read beside it.
+        order, starts = lengths.argsort(), numpy.empty_like(lengths)
+        logits = numpy.empty(len(lengths), numpy.float32)
+        addresses = (one.ctypes.data for one in (numbers, lengths, order, starts, logits))
+        error = self._kernel.run(self._network, _Job(*addresses, len(lengths), len(numbers)))
+        if error:
+            raise IndexError(ERRORS[error])
+        return logits
+
+
+class CompiledNgrams:
+    """The n-gram logits in compiled code. Thread-safe."""
+
+    def __init__(self, kernel: Kernel, entries: NDArray[numpy.uint64], shift: int) -> None:
+        """``entries`` (places) and ``shift`` are those of a ``KeyTable``."""
+        self._kernel = kernel
+        self._entries = numpy.ascontiguousarray(entries)
+        self._table = _KeyTable(self._entries.ctypes.data, shift)
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """See ``NgramTable.logits``."""
+        lengths = numpy.fromiter(map(len, texts), numpy.int64, len(texts))
+        return self._kernel.look_up_ngrams(self._table, code_points("".join(texts)), lengths)
+
+
+def empty_aligned(*shape: int) -> Floats:
+    """Return an array without contents at an aligned address."""
+    size = 4 * math.prod(shape)
+    memory = numpy.empty(size + ALIGNMENT, numpy.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    array: Floats = memory[start : start + size].view(numpy.float32).reshape(shape)
+    return array
+
+
+def _aligned(values: Floats) -> Floats:
+    """Return ``values`` as float32 at an aligned address: the same array, if it is, or a copy."""
+    if values.dtype == numpy.float32 and values.flags.c_contiguous and values.ctypes.data % ALIGNMENT == 0:
+        return values
+    copy = empty_aligned(*values.shape)
+    copy[...] = values
+    return copy
 
 
 @cache

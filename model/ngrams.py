@@ -14,6 +14,7 @@ import numpy
 from numpy.typing import NDArray
 
 from model.code_points import code_points, text_ends
+from model.kernel import CompiledNgrams, load_kernel
 from model.vocabulary import shorten
 
 Keys = NDArray[numpy.int32]
@@ -100,13 +101,26 @@ NONE = Ngrams(numpy.zeros(0, numpy.int32), numpy.zeros(0, numpy.float32))
 
 
 class NgramTable:
-    """A lookup table of n-grams. If it is empty, every logit is 0."""
+    """A lookup table of n-grams. If it is empty, every logit is 0. Thread-safe."""
 
     def __init__(self, ngrams: Ngrams) -> None:
-        self._weights = KeyTable(ngrams.keys, ngrams.weights, numpy.float32(0))
+        table = KeyTable(ngrams.keys, ngrams.weights, numpy.float32(0))
+        kernel = load_kernel()
+        self._weights = CompiledNgrams(kernel, table.entries, table.shift) if kernel else NumpyNgrams(table)
 
     def logits(self, texts: Sequence[str]) -> Weights:
         """Return the n-gram logits (texts) of ``texts``, results of ``spell_out``."""
+        return self._weights.logits(texts)
+
+
+class NumpyNgrams:
+    """The n-gram logits in NumPy: slower than compiled code. Thread-safe."""
+
+    def __init__(self, weights: "KeyTable[numpy.float32]") -> None:
+        self._weights = weights
+
+    def logits(self, texts: Sequence[str]) -> Weights:
+        """See ``NgramTable.logits``."""
         text = spelled(texts)
         added_from = numpy.zeros(1 + len(text.characters))
         for size in SIZES:
@@ -127,26 +141,30 @@ class KeyTable(Generic[Value]):
     """
 
     def __init__(self, keys: Keys, values: NDArray[Value], missing: Value) -> None:
-        """``values`` (keys) belong to ascending ``keys``. ``missing`` is the value of all other keys."""
+        """``values`` (keys) belong to ascending ``keys``. ``missing`` is the value of all other keys.
+
+        ``entries`` (places), uint64, are pairs of uint32: key and value. ``shift`` is the number of bits of a key that
+        are not part of its place.
+        """
         ordered = _unsigned(keys)
         # Two to four places per key: with fewer, searches are long; more do not fit into the processor's cache.
         bits = min(1 + len(keys).bit_length(), 32)
-        self._shift: numpy.uint32 = numpy.uint32(32 - bits)
+        self.shift: int = 32 - bits
         self._missing: NDArray[Value] = numpy.asarray(missing, values.dtype)
         number = numpy.arange(len(keys))
-        places: NDArray[numpy.int64] = numpy.maximum.accumulate((ordered >> self._shift) - number) + number
+        places: NDArray[numpy.int64] = numpy.maximum.accumulate((ordered >> numpy.uint32(self.shift)) - number) + number
         entries = numpy.empty((len(keys) + 1, 2), numpy.uint32)
         entries[:-1, KEY], entries[:-1, VALUE] = ordered, values.view(numpy.uint32)
         # The last entry ends every search.
         entries[-1] = LARGEST_KEY, self._missing.view(numpy.uint32)
         last = max([2**bits, *(places[-1:] + 1).tolist()])
         # One integer per entry: it is read several times as fast as a row.
-        self._entries = numpy.repeat(entries.view(numpy.uint64)[:, 0], numpy.diff(places, prepend=-1, append=last))
+        self.entries = numpy.repeat(entries.view(numpy.uint64)[:, 0], numpy.diff(places, prepend=-1, append=last))
 
     def find(self, keys: Keys) -> NDArray[Value]:
         """Return the value of each of ``keys``."""
         sought = _unsigned(keys)
-        places = (sought >> self._shift).astype(numpy.int64)
+        places = (sought >> numpy.uint32(self.shift)).astype(numpy.int64)
         entries = self._read(places)
         found = numpy.where(entries[:, KEY] == sought, entries[:, VALUE], self._missing.view(numpy.uint32))
         left = numpy.flatnonzero(entries[:, KEY] < sought)
@@ -162,7 +180,7 @@ class KeyTable(Generic[Value]):
         return values
 
     def _read(self, places: NDArray[numpy.int64]) -> NDArray[numpy.uint32]:
-        return self._entries.take(places).view(numpy.uint32).reshape(-1, 2)
+        return self.entries.take(places).view(numpy.uint32).reshape(-1, 2)
 
 
 def _unsigned(keys: Keys) -> NDArray[numpy.uint32]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from liuyan.nfkc import nfkc, nfkc_all
 from model.code_points import CODE_POINTS, code_points, text_ends
@@ -40,12 +40,11 @@ def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
 
 def normalise(text: str, table: Mapping[int, str | None]) -> str:
     """Apply NFKC, lower case and simplified characters, shorten runs, replace URLs and mentions by placeholders."""
-    return _substitute(nfkc(text).lower(), table)
+    return _substitute(nfkc(text).lower().translate(table))
 
 
-def _substitute(text: str, table: Mapping[int, str | None]) -> str:
-    """Apply the table and SUBSTITUTIONS to a text in NFKC and lower case."""
-    text = text.translate(table)
+def _substitute(text: str) -> str:
+    """Apply SUBSTITUTIONS to a text in NFKC and lower case that was translated."""
     if "{%" in text:
         text = _WEIBO_MARK.sub(" ", text)
     if "http" in text or "www." in text or "网页链接" in text:
@@ -73,19 +72,22 @@ class Normaliser:
     def normalise(self, texts: Sequence[str]) -> list[str]:
         """Return ``normalise(text, table)`` of each of ``texts``."""
         folded = [text.lower() for text in nfkc_all(texts)]
-        for place in self._unfinished(folded):
-            folded[place] = _substitute(folded[place], self._table)
+        joined, ends = "".join(folded), text_ends(folded)
+        characters = code_points(joined)
+        translated = _texts_at(numpy.flatnonzero(self._changes[characters]), ends)
+        for place in translated:
+            folded[place] = folded[place].translate(self._table)
+        marks = _run_starts(characters).tolist()
+        for mark in self._MARKS:
+            marks += _occurrences(mark, joined)
+        for place in translated | _texts_at(marks, ends):
+            folded[place] = _substitute(folded[place])
         return folded
 
-    def _unfinished(self, texts: Sequence[str]) -> list[int]:
-        """Return the places of the texts that ``_substitute`` may change."""
-        joined = "".join(texts)
-        characters = code_points(joined)
-        found = [numpy.flatnonzero(self._changes[characters]), _run_starts(characters)]
-        found += [_occurrences(mark, joined) for mark in self._MARKS]
-        places = numpy.searchsorted(text_ends(texts), numpy.concatenate(found), side="right")
-        unfinished: list[int] = numpy.unique(places).tolist()
-        return unfinished
+
+def _texts_at(positions: ArrayLike, ends: NDArray[numpy.int64]) -> set[int]:
+    """Return the places of the texts that contain one of ``positions``."""
+    return set(numpy.searchsorted(ends, positions, side="right").tolist())
 
 
 def _run_starts(characters: NDArray[numpy.uint32]) -> NDArray[numpy.int64]:
@@ -96,11 +98,11 @@ def _run_starts(characters: NDArray[numpy.uint32]) -> NDArray[numpy.int64]:
     return numpy.flatnonzero(pairs[:-2] & pairs[1:-1] & pairs[2:])
 
 
-def _occurrences(part: str, text: str) -> NDArray[numpy.int64]:
+def _occurrences(part: str, text: str) -> list[int]:
     """Return the positions of ``part`` in ``text``."""
     places = []
     place = text.find(part)
     while place >= 0:
         places.append(place)
         place = text.find(part, place + 1)
-    return numpy.array(places, numpy.int64)
+    return places

@@ -21,7 +21,7 @@ from model.kernel import Floats
 log = structlog.get_logger(__name__)
 
 # Raise this number when the contents of a table change, so that files of earlier versions are not used.
-VERSION = 1
+VERSION = 2
 # Files of models that no process has loaded for so long are removed, and so are all but the most recently loaded ones.
 # Processes that have mapped a removed file keep it.
 KEPT_SECONDS = 7 * 24 * 3600

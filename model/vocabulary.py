@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import TypeVar
 
 import numpy
@@ -64,35 +63,35 @@ class Vocabulary:
         words are still in the processor's cache when they are looked up. Not thread-safe.
         """
         known = self._collecting
-        known.unknown = []
+        known.unknown.clear()
         found: list[int] = []
         ends = []
         for words in texts:
+            start = len(found)
             found.extend(map(known.__getitem__, words))
+            if known.unknown:
+                self._spell_unknown(found, start)
             ends.append(len(found))
-        numbers, counts = self._spelled(numpy.array(found, NUMBER_TYPE), [self._spell(word) for word in known.unknown])
-        return self._slices(numbers, numpy.append(0, counts.cumsum())[ends])
+        return self._slices(numpy.fromiter(found, NUMBER_TYPE, len(found)).tobytes(), ends)
 
-    def _spelled(
-        self, numbers: NDArray[numpy.int32], spelling: Sequence[Sequence[int]]
-    ) -> tuple[NDArray[numpy.int32], NDArray[numpy.int64]]:
-        """Replace each unknown word in ``numbers`` (words) by its ``spelling``, and count the numbers of each word."""
-        unknown = numbers < 0
-        counts = numpy.ones(len(numbers), numpy.int64)
-        counts[unknown] = list(map(len, spelling))
-        numbers = numpy.repeat(numbers, counts)
-        numbers[numbers < 0] = list(chain.from_iterable(spelling))
-        return numbers, counts
+    def _spell_unknown(self, numbers: list[int], place: int) -> None:
+        """Replace each -1 from ``place`` on by the numbers of the unknown word that it stands for.
 
-    def _slices(self, numbers: NDArray[numpy.int32], ends: NDArray[numpy.int64]) -> list[bytes]:
+        Forgets these words.
+        """
+        for word in self._collecting.unknown:
+            place = numbers.index(-1, place)
+            numbers[place : place + 1] = self._spell(word)
+        self._collecting.unknown.clear()
+
+    def _slices(self, content: bytes, ends: Iterable[int]) -> list[bytes]:
         """Return the numbers of each text as bytes, shortened like those of ``look_up``."""
         size = NUMBER_TYPE.itemsize
-        content, most = numbers.tobytes(), size * self.maximum_tokens
-        head = size * (self.maximum_tokens // 2)
+        most, head = size * self.maximum_tokens, size * (self.maximum_tokens // 2)
         texts = []
         start = 0
-        for end in (size * ends).tolist():
-            text = content[start:end]
+        for end in ends:
+            text = content[size * start : size * end]
             if len(text) > most:
                 text = text[:head] + text[head - most :]
             texts.append(text or UNKNOWN_TEXT)

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -10,8 +11,8 @@ from numpy.random import bit_generator
 
 import model.inference
 from model.artifact import SHIPPED, Artifact, read_artifact
-from model.inference import CHUNK_SIZE, InferenceNetwork, NumpyRecurrence, compute_tables, direction_gates, sigmoid
-from model.kernel import LIBRARY, WIDEST, Floats, Gates, Kernel, Words, load_kernel
+from model.inference import BASE_2, ROWS, InferenceNetwork, NumpyRecurrence, compute_tables, direction_gates, gate
+from model.kernel import LAYOUT, LIBRARY, WIDEST, Floats, Gates, Kernel, load_kernel
 from model.network import Network, Shape, pad
 from model.normalise import character_table, normalise
 from model.segment import segment
@@ -47,7 +48,7 @@ def as_tensors(weights: Mapping[str, Floats]) -> dict[str, torch.Tensor]:
 
 
 def probabilities(logits: Floats) -> Floats:
-    return sigmoid(logits)
+    return gate(BASE_2 * logits)
 
 
 def shipped_texts(artifact: Artifact, comments: list[str]) -> Texts:
@@ -109,36 +110,41 @@ def test_a_wider_gru_is_computed_by_numpy() -> None:
     check_sizes(Shape(20, 4, WIDEST + 1))
 
 
-def test_a_result_does_not_depend_on_other_texts() -> None:
-    """Also with more texts than a chunk, and than texts that are read side by side."""
-    served = InferenceNetwork(Network(Shape(50, 6, 5)).stored_weights(), compiled())
-    texts = [(number % 50, number % 7) if number % 3 else (number % 50,) for number in range(CHUNK_SIZE + 700)]
-    each = {text: served.logits([text])[0] for text in set(texts)}
-    assert served.logits(texts).tolist() == [each[text] for text in texts]
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 8, 9, 16, 17, 700])
+def test_a_result_does_not_depend_on_other_texts(number: int) -> None:
+    """Also with groups of texts that are not full, and with more texts than are read side by side."""
+    weights = Network(Shape(50, 6, 5)).stored_weights()
+    texts = [tuple((place + step) % 50 for step in range(place * 7 % 11 + 1)) for place in range(number)]
+    for kernel in kernels():
+        served = InferenceNetwork(weights, kernel)
+        assert served.logits(texts).tolist() == [served.logits([text])[0] for text in texts]
+
+
+def both_directions(network: Mapping[str, Floats]) -> tuple[Gates, Gates]:
+    forward, backward = compute_tables(network)
+    return direction_gates(network, forward, False), direction_gates(network, backward, True)
 
 
 def test_numpy_reads_several_groups_of_texts() -> None:
-    network = Network(Shape(50, 6, 16)).stored_weights()
-    numbers = numpy.arange(900, dtype=numpy.int32) % 50
-    lengths = numpy.array(sorted([1, 2, 3] * 150, reverse=True), numpy.int64)
-    words = Words(numbers, lengths.cumsum() - lengths, lengths)
-    for suffix, backward in (("", False), ("_reverse", True)):
-        gates = direction_gates(network, suffix, compute_tables(network)[int(backward)])
-        expectations = NumpyRecurrence(gates).read(words, backward)
-        for found, expected in zip(compiled().recurrence(gates).read(words, backward), expectations, strict=True):
-            numpy.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("value", [0.0, 1e4, -1e4, 88.0, -88.0])
-def test_large_weights_do_not_overflow(value: float) -> None:
-    gates = Gates(
-        numpy.full((2, 48), value, numpy.float32), numpy.ones((16, 48), numpy.float32), numpy.zeros(16, numpy.float32)
-    )
-    words = Words(numpy.array([0, 1], numpy.int32), numpy.array([0], numpy.int64), numpy.array([2], numpy.int64))
-    expected = NumpyRecurrence(gates).read(words, False)
+    gates = both_directions(Network(Shape(50, 6, 16)).stored_weights())
+    lengths = numpy.array([1, 2, 3] * ROWS, numpy.int64)
+    numbers = numpy.arange(lengths.sum(), dtype=numpy.int32) % 50
+    expected = NumpyRecurrence(*gates, 0.5).read(numbers, lengths)
     for kernel in kernels():
-        found = kernel.recurrence(gates).read(words, False)
-        assert numpy.isfinite(found).all()
+        found = kernel.recurrence(*gates, 0.5).read(numbers, lengths)
+        numpy.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e4, -1e4, 60.0, -60.0, 128.0, -128.0, numpy.inf, -numpy.inf])
+def test_large_weights_do_not_overflow(value: float) -> None:
+    table = numpy.full((2, 48), value, numpy.float32)
+    output = numpy.full((2, 16), 1 / 64, numpy.float32)
+    gates = Gates(table, numpy.ones((16, 48), numpy.float32), numpy.zeros(16, numpy.float32), output)
+    numbers, lengths = numpy.array([0, 1], numpy.int32), numpy.array([2], numpy.int64)
+    expected = NumpyRecurrence(gates, gates, 0.0).read(numbers, lengths)
+    assert numpy.isfinite(expected).all()
+    for kernel in kernels():
+        found = kernel.recurrence(gates, gates, 0.0).read(numbers, lengths)
         numpy.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
@@ -149,10 +155,14 @@ def test_unknown_word_numbers_and_widths_are_refused() -> None:
             served.logits([(1, number)])
     with pytest.raises(IndexError, match="empty or outside"):
         served.logits([(1,), ()])
-    weights = Network(Shape(50, 6, 5)).stored_weights()
-    gates = direction_gates(weights, "", compute_tables(weights)[0])
+    for lengths in ([3], [1, 2], [2**62, 2**62]):
+        with pytest.raises(IndexError, match="empty or outside"):
+            served.logits_of(numpy.array([1, 2], numpy.int32), numpy.array(lengths, numpy.int64))
     with pytest.raises(ValueError, match="a GRU of 5 units"):
-        compiled().recurrence(gates)
+        compiled().recurrence(*both_directions(Network(Shape(50, 6, 5)).stored_weights()), 0.0)
+    forward, backward = both_directions(Network(Shape(50, 6, 16)).stored_weights())
+    with pytest.raises(ValueError, match="do not match"):
+        compiled().recurrence(forward, replace(backward, table=backward.table[1:]), 0.0)
 
 
 def test_an_installation_without_compiled_code_uses_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +173,7 @@ def test_an_installation_without_compiled_code_uses_numpy(monkeypatch: pytest.Mo
 
 
 def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.kernel.LAYOUT", 2)
+    monkeypatch.setattr("model.kernel.LAYOUT", LAYOUT + 1)
     load_kernel.cache_clear()
     assert load_kernel() is None
     monkeypatch.setattr("model.kernel.LIBRARY", bit_generator.__file__)  # has none of the functions

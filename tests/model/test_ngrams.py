@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy
 import pytest
@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import model.ngrams
 from liuyan.errors import UsageError
-from model.ngrams import NONE, SIZES, KeyTable, Ngrams, NgramTable, spell_out, spelled
+from model.kernel import CompiledNgrams
+from model.ngrams import NONE, SIZES, KeyTable, Ngrams, NgramTable, NumpyNgrams, spell_out, spelled
 from model.training.ngram_training import fit_ngrams
 from tests.model.reports import silent
 
+Make = Callable[[dict[str, float]], NgramTable | NumpyNgrams]
 GOOD = ["很好吃", "真的很好", "好吃又便宜", "很好很好"] * 5
 BAD = ["很难吃", "真的很差", "难吃又昂贵", "很差很差"] * 5
 
@@ -39,20 +42,37 @@ def table(weights: dict[str, float]) -> NgramTable:
     return NgramTable(ngrams_with(weights))
 
 
+def numpy_table(weights: dict[str, float]) -> NumpyNgrams:
+    ngrams = ngrams_with(weights)
+    return NumpyNgrams(KeyTable(ngrams.keys, ngrams.weights, numpy.float32(0)))
+
+
+# The compiled code and NumPy.
+both = pytest.mark.parametrize("make", [table, numpy_table])
+
+
 def fit(
     texts: Sequence[str], positive: Sequence[bool], most: int = 1_000, weights: Sequence[float] | None = None
 ) -> Ngrams:
     return fit_ngrams(texts, numpy.array(positive), numpy.array(weights or [1.0] * len(texts)), most, 1, silent)
 
 
-def test_logit_is_the_weight_sum_over_the_root_of_the_count() -> None:
-    ngrams = table({"好吃": 2.0, "不好吃": -5.0})
+def test_the_compiled_code_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(NgramTable(NONE)._weights, CompiledNgrams)
+    monkeypatch.setattr(model.ngrams, "load_kernel", lambda: None)
+    assert isinstance(NgramTable(NONE)._weights, NumpyNgrams)
+
+
+@both
+def test_logit_is_the_weight_sum_over_the_root_of_the_count(make: Make) -> None:
+    ngrams = make({"好吃": 2.0, "不好吃": -5.0})
     logits = ngrams.logits(["不好吃", "好吃", "好", "", "不好", "吃不好吃"])
     assert logits.tolist() == pytest.approx([-3 / math.sqrt(3), 2.0, 0, 0, 0, -3 / math.sqrt(5)])
 
 
-def test_n_grams_do_not_cross_texts() -> None:
-    ngrams = table({"好吃": 2.0, "很好吃": 3.0})
+@both
+def test_n_grams_do_not_cross_texts(make: Make) -> None:
+    ngrams = make({"好吃": 2.0, "很好吃": 3.0})
     assert ngrams.logits(["很好", "吃"]).tolist() == [0, 0]
     assert ngrams.logits(["很", "好吃"]).tolist() == [0, 2]
 
@@ -64,7 +84,21 @@ def test_logits_equal_a_simple_implementation(texts: list[str]) -> None:
         sum(weights.get(ngram, 0.0) for ngram in ngrams_of(text)) / math.sqrt(max(len(ngrams_of(text)), 1))
         for text in texts
     ]
-    assert table(weights).logits(texts).tolist() == pytest.approx(expected, abs=1e-5)
+    for ngrams in (table(weights), numpy_table(weights)):
+        assert ngrams.logits(texts).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_compiled_code_equals_numpy() -> None:
+    """With tables of any size, long texts and many n-grams that are known."""
+    generator = numpy.random.default_rng(2)
+    characters = [chr(code) for code in range(0x4E00, 0x4E00 + 60)]
+    texts = ["".join(generator.choice(characters, length)) for length in [*range(200), 1_000]]
+    known = sorted({key_of(ngram) for text in texts[::3] for ngram in ngrams_of(text)})
+    for size in (0, 1, 30, len(known)):
+        keys = numpy.array(known[:size], numpy.int32)
+        ngrams = Ngrams(keys, generator.normal(size=size).astype(numpy.float32))
+        expected = NumpyNgrams(KeyTable(keys, ngrams.weights, numpy.float32(0))).logits(texts)
+        numpy.testing.assert_allclose(NgramTable(ngrams).logits(texts), expected, rtol=0, atol=1e-6)
 
 
 def test_keys_of_different_n_grams_differ() -> None:
@@ -78,6 +112,7 @@ def test_spell_out_drops_whitespace_and_shortens() -> None:
 
 
 def test_logits_without_n_grams_are_zero() -> None:
+    assert numpy_table({"很好": 1.0}).logits([]).tolist() == []
     assert NgramTable(NONE).logits(["很好", ""]).tolist() == [0, 0]
     assert NgramTable(NONE).logits([]).tolist() == []
     assert table({"很好": 1.0}).logits([]).tolist() == []
