@@ -25,6 +25,8 @@ from tests.store.tables_read import read_contents
 KEY = ("forum", "1")
 LI, WANG = Actor(7, "小李", "session", "192.0.2.7"), Actor(8, "小王", "token", None)
 HOUR = minutes(0).replace(minute=0)
+# The ranks of two comments, stored since the first version: another key or digest would choose another sample.
+RANKS = [296793364151377268, 2532201453722697005]
 
 
 def opinion(label: ShownLabel, id: str = "1", version: int = microseconds(minutes(0))) -> Opinion:
@@ -236,6 +238,12 @@ async def test_concurrent_reviewers_and_a_consumer_keep_counts_correct(feed: Fee
     assert held.sums[feed.model.number, "", "hour", HOUR][6:8] == (12, 12)
     assert sum(held.work.values()) == 24
     assert set(held.review_labels) == {("forum", id) for id in ids}
+
+
+def test_ranks_in_the_audit_sample_never_change() -> None:
+    sample = AuditSample.of(b"a key for tests only", 1)
+    assert sample.ranks([("forum", "1"), ("论坛", "é")]) == RANKS
+    assert [sample.rank("forum", "1"), sample.rank("论坛", "é")] == RANKS
 
 
 async def test_the_audit_sample_is_stable_and_has_the_requested_size(feed: Feed) -> None:
