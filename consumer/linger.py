@@ -82,6 +82,7 @@ def arrived_at(records: Sequence[ConsumerRecord], now: float) -> float:
 
     A timestamp in the future, from another machine's clock, counts as now.
     """
-    latest = time.time() - TIMESTAMP_SECONDS
-    recent = [seconds for record in records if (seconds := record.timestamp / 1000) >= latest]
-    return now - max(0.0, time.time() - min(recent)) if recent else now
+    clock = time.time()
+    latest = 1000 * (clock - TIMESTAMP_SECONDS)
+    recent = [record.timestamp for record in records if record.timestamp >= latest]
+    return now - max(0.0, clock - min(recent) / 1000) if recent else now
