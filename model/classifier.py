@@ -60,12 +60,21 @@ class Classifier(Protocol[I]):
 
 
 @dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load a classifier: a folder for data that processes on the machine share, or None; and whether it may
+    multiply in bfloat16, which is faster and less precise."""
+
+    shared: "Path | None" = None
+    bfloat16: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A type of model.
 
     ``check`` raises ValueError or TypeError when the parts of an artifact do not match. ``load`` creates a classifier
-    from a checked artifact; it may keep data in the folder, if one is given, that processes on the machine share.
+    from a checked artifact.
     """
 
     check: "Callable[[Artifact], None]"
-    load: "Callable[[Artifact, Path | None], Classifier[Any]]"
+    load: "Callable[[Artifact, LoadOptions], Classifier[Any]]"

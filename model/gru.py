@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
-from model.classifier import Kind, Word
+from model.classifier import Kind, LoadOptions, Word
+from model.kernel import load_kernel
 from model.ngrams import NgramTable, spell_out_all
 from model.normalise import Normaliser, character_table, normalise
 from model.pieces import cut_pieces
@@ -13,8 +14,6 @@ from model.segment import replace_surrogates, segment
 from model.vocabulary import NUMBER_TYPE, Vocabulary, word_numbers
 
 if TYPE_CHECKING:  # model.artifact imports this module
-    from pathlib import Path
-
     from model.artifact import Artifact
 
 
@@ -33,16 +32,15 @@ class GruInput(NamedTuple):
 class GruClassifier:
     """The inference network and the n-gram table of an artifact."""
 
-    def __init__(self, artifact: "Artifact", tables: "Path | None" = None) -> None:
-        """``tables`` is a folder for tables that processes share."""
+    def __init__(self, artifact: "Artifact", options: LoadOptions = LoadOptions()) -> None:
         from model.inference import InferenceNetwork, compute_tables
         from model.tables import shared_tables
 
         self._table = character_table(artifact.simplified)
         self._normaliser = Normaliser(self._table)
         self._vocabulary = Vocabulary(artifact.words, artifact.configuration.maximum_tokens)
-        shared = shared_tables(tables, artifact.sha256, lambda: compute_tables(artifact.weights))
-        self._network = InferenceNetwork(artifact.weights, tables=shared)
+        shared = shared_tables(options.shared, artifact.sha256, lambda: compute_tables(artifact.weights))
+        self._network = InferenceNetwork(artifact.weights, load_kernel(bfloat16=options.bfloat16), shared)
         self._ngrams = NgramTable(artifact.ngrams)
 
     def words(self, text: str) -> list[str]:

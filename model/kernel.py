@@ -25,7 +25,7 @@ WIDEST = 512
 # Units are computed in vectors; a GRU of another width gets additional units without effect.
 MULTIPLE = 16
 # LAYOUT in gru.c. A library of another version reads other arguments.
-LAYOUT = 2
+LAYOUT = 3
 # Vectors are loaded faster when they start at a multiple of this number of bytes.
 ALIGNMENT = 64
 # The errors that `run` in gru.c returns.
@@ -69,6 +69,7 @@ class _Network(ctypes.Structure):
         ("words", ctypes.c_int64),
         ("hidden", ctypes.c_int32),
         ("bias", ctypes.c_float),
+        ("bfloat16", ctypes.c_int32),
     )
 
 
@@ -89,10 +90,16 @@ class _KeyTable(ctypes.Structure):
 
 
 class Kernel:
-    """The compiled code. ``width`` is the number of floats in a vector of this processor: 16, 8 or 4."""
+    """The compiled code. ``width`` is the number of floats in a vector of this processor: 16, 8 or 4.
 
-    def __init__(self, library: ctypes.CDLL, width: int | None = None) -> None:
-        """Raises AttributeError or ValueError if ``library`` was compiled from another version of the code."""
+    ``bfloat16`` is whether states and weights are rounded to bfloat16 before they are multiplied.
+    """
+
+    def __init__(self, library: ctypes.CDLL, width: int | None = None, bfloat16: bool = False) -> None:
+        """``bfloat16`` has no effect on a processor without such products.
+
+        Raises AttributeError or ValueError if ``library`` was compiled from another version of the code.
+        """
         if library.layout() != LAYOUT:
             raise ValueError(f"the compiled code has layout {library.layout()}, not {LAYOUT}")
         self._run = library.run
@@ -104,6 +111,7 @@ class Kernel:
         self._ngram_logits.restype = None
         widest = int(library.vector_width())
         self.width = min(width or widest, widest)
+        self.bfloat16 = bfloat16 and self.width == widest and bool(library.has_bfloat16())
 
     def recurrence(self, forward: Gates, backward: Gates, bias: float) -> Recurrence:
         """Return the compiled implementation. ``bias`` is that of the logit. Raises ValueError unless ``accepts``."""
@@ -133,12 +141,12 @@ class CompiledRecurrence:
 
     def __init__(self, kernel: Kernel, directions: tuple[Gates, Gates], bias: float) -> None:
         self._kernel = kernel
-        self._kept: list[Floats] = []
+        self._kept: list[NDArray[numpy.generic]] = []
         words, hidden = len(directions[0].table), len(directions[0].bias)
         if not kernel.accepts(hidden):
             raise ValueError(f"a GRU of {hidden} units does not fit the compiled code")
         pointers = (_Direction * 2)(*(self._direction(one, (words, 3 * hidden)) for one in directions))
-        self._network = _Network(pointers, words, hidden, bias)
+        self._network = _Network(pointers, words, hidden, bias, kernel.bfloat16)
 
     def _direction(self, gates: Gates, shape: tuple[int, int]) -> _Direction:
         """Return the address of each array, and keep the arrays."""
@@ -146,7 +154,8 @@ class CompiledRecurrence:
         if gates.table.shape != shape or gates.recurrent.shape != (hidden, 3 * hidden):
             raise ValueError("the tables do not match the GRU")
         vectors = gates.recurrent.reshape(hidden, 3, hidden // width, width).transpose(2, 0, 1, 3)
-        arrays = [_aligned(one) for one in (gates.table, vectors, gates.bias, gates.output)]
+        table, weights, *others = (_aligned(one) for one in (gates.table, vectors, gates.bias, gates.output))
+        arrays = [table, _pairs(weights) if self._kernel.bfloat16 else weights, *others]
         self._kept.extend(arrays)
         return _Direction(*(one.ctypes.data for one in arrays))
 
@@ -200,10 +209,24 @@ def _aligned(values: Floats) -> Floats:
     return copy
 
 
+def _pairs(vectors: Floats) -> NDArray[numpy.uint16]:
+    """Return weights (hidden / width, hidden, 3, width) as bfloat16 (hidden / width, hidden / 2, 3, width, 2)."""
+    groups, hidden, gates, width = vectors.shape
+    pairs = _bfloat16(vectors).reshape(groups, hidden // 2, 2, gates, width).transpose(0, 1, 3, 4, 2)
+    return numpy.ascontiguousarray(pairs)
+
+
+def _bfloat16(values: Floats) -> NDArray[numpy.uint16]:
+    """Round finite ``values`` to the nearest bfloat16, which is the first half of a float32; ties to even."""
+    bits = values.view(numpy.uint32)
+    rounded: NDArray[numpy.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(numpy.uint16)
+    return rounded
+
+
 @cache
-def load_kernel() -> Kernel | None:
+def load_kernel(*, bfloat16: bool = False) -> Kernel | None:
     """Return the compiled code, or None if it was not compiled for this machine and this version."""
     try:
-        return Kernel(ctypes.CDLL(str(LIBRARY)))
+        return Kernel(ctypes.CDLL(str(LIBRARY)), bfloat16=bfloat16)
     except (OSError, AttributeError, ValueError):
         return None

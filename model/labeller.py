@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple
 
 from model.artifact import SHIPPED, Artifact, read_artifact
 from model.cache import AnswerCache, CacheStatistics
-from model.classifier import Input, Word
+from model.classifier import Input, LoadOptions, Word
 from model.kinds import find_kind
 
 __all__ = [
     "CacheStatistics",
     "Explanation",
     "Labeller",
+    "LoadOptions",
     "Prediction",
     "PreparedText",
     "Word",
@@ -61,8 +62,7 @@ class Labeller:
     ``test_accuracy`` (0..1) is the accuracy on all test data that the model card states, or None.
     """
 
-    def __init__(self, artifact: Artifact, answer_cache_size: int, shared: Path | None = None) -> None:
-        """``shared`` is a folder for what the classifiers of several processes share."""
+    def __init__(self, artifact: Artifact, answer_cache_size: int, options: LoadOptions = LoadOptions()) -> None:
         configuration = artifact.configuration
         self.sha256 = artifact.sha256
         self.name = configuration.name
@@ -70,7 +70,7 @@ class Labeller:
         self.uncertain_high = configuration.uncertain_high
         self.test_accuracy = _test_accuracy(artifact)
         self._scale, self._shift = configuration.scale, configuration.shift
-        self._classifier = find_kind(configuration.kind).load(artifact, shared)
+        self._classifier = find_kind(configuration.kind).load(artifact, options)
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
@@ -130,6 +130,8 @@ def _test_accuracy(artifact: Artifact) -> float | None:
     return None
 
 
-def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000, shared: Path | None = None) -> Labeller:
-    """Load the artifact in ``path`` (None: the shipped one). ``shared`` is as in ``Labeller``. Raises ArtifactError."""
-    return Labeller(read_artifact(path or SHIPPED), answer_cache_size, shared)
+def load_labeller(
+    path: Path | None = None, *, answer_cache_size: int = 20_000, options: LoadOptions = LoadOptions()
+) -> Labeller:
+    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError."""
+    return Labeller(read_artifact(path or SHIPPED), answer_cache_size, options)

@@ -14,7 +14,7 @@ from liuyan.metrics.shared import SharedMetrics
 from liuyan.settings import Settings
 from model.errors import ArtifactError
 from model.kernel import load_kernel
-from model.labeller import Labeller, load_labeller
+from model.labeller import Labeller, LoadOptions, load_labeller
 from registry.artifacts import obtain_artifact
 from registry.register import ensure_active
 from store.batch import ModelRow
@@ -64,12 +64,18 @@ async def load_active(store: Store, settings: Settings, metrics: SharedMetrics) 
 async def load_model(store: Store, model: ModelRow, settings: Settings) -> LoadedModel:
     """Obtain and load a registered model in a separate thread. Raises ArtifactError and StoreError."""
     path = await obtain_artifact(store, model, settings)
-    size, shared = settings.answer_cache_size, settings.cache_dir / "tables"
-    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=size, shared=shared)
-    if load_kernel() is None:
+    size, options = settings.answer_cache_size, LoadOptions(settings.cache_dir / "tables", settings.bfloat16)
+    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=size, options=options)
+    kernel = load_kernel(bfloat16=settings.bfloat16)
+    if kernel is None:
         log.warning(
             "the installation has no compiled code of this version, labelling is slow",
             fix="install a C compiler, then Liuyan again",
+        )
+    elif settings.bfloat16 and not kernel.bfloat16:
+        log.warning(
+            "this processor has no bfloat16 products, labelling uses float32",
+            fix="unset LIUYAN_BFLOAT16, or run on a processor with AVX-512 BF16",
         )
     return LoadedModel(model, labeller)
 

@@ -19,7 +19,8 @@
  */
 struct direction {
     const float *table;     /* (words, 3 hidden): the words' part of the gates */
-    const float *weights;   /* (hidden / width, hidden, 3, width): the state's part of the gates */
+    const void *weights;    /* the state's part of the gates: floats (hidden / width, hidden, 3, width), or with bfloat16
+                               products bfloat16 (hidden / width, hidden / 2, 3, width, 2) */
     const float *bias;      /* (hidden): added to the state's part of the candidate */
     const float *output;    /* (2, hidden): the weights of the largest and of the mean state in the logit */
 };
@@ -29,6 +30,7 @@ struct network {
     int64_t words;                  /* the number of rows of a table */
     int32_t hidden;                 /* a multiple of 16, at most WIDEST */
     float bias;                     /* of the logit */
+    int32_t bfloat16;               /* 1 for bfloat16 products: only if has_bfloat16() */
 };
 
 /* The texts to read, whose words follow one another. */
@@ -66,7 +68,25 @@ static inline TARGET __attribute__((always_inline)) __m512 power_by_lookup(__m51
     return _mm512_scalef_ps(p * _mm512_permutexvar_ps(_mm512_castps_si512(shifted), sixteenths), rounded);
 }
 #define POWER(t) ((vector)power_by_lookup((__m512)(t)))
+#define BFLOAT16 0
 #include "gru_step.h"
+
+/* Older compilers do not know these instructions. */
+#if __GNUC__ >= 12 || (defined(__clang_major__) && __clang_major__ >= 16)
+#define WITH_BFLOAT16 1
+#define NAME avx512_bfloat16
+#define TARGET __attribute__((target("avx512f,avx512bf16")))
+#define WIDTH 16
+#define ROWS 8
+#define TILES 2
+#define MAXIMUM(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define MINIMUM(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define POWER(t) ((vector)power_by_lookup((__m512)(t)))
+#define BFLOAT16 1
+/* 0.5 as bfloat16. */
+#define HALF 0x3F00
+#include "gru_step.h"
+#endif
 
 #define NAME avx2
 #define TARGET __attribute__((target("avx2,fma")))
@@ -76,6 +96,7 @@ static inline TARGET __attribute__((always_inline)) __m512 power_by_lookup(__m51
 #define MAXIMUM(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define MINIMUM(a, b) ((vector)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define POWER(t) power(t)
+#define BFLOAT16 0
 #include "gru_step.h"
 #endif
 
@@ -87,12 +108,13 @@ static inline TARGET __attribute__((always_inline)) __m512 power_by_lookup(__m51
 #define MAXIMUM(a, b) chosen((a) > (b), (a), (b))
 #define MINIMUM(a, b) chosen((a) < (b), (a), (b))
 #define POWER(t) power(t)
+#define BFLOAT16 0
 #include "gru_step.h"
 
 #include "ngrams.h"
 
 /* Changes when the arguments of a function or their meaning change. model/kernel.py accepts no other layout. */
-#define LAYOUT 2
+#define LAYOUT 3
 int32_t layout(void) { return LAYOUT; }
 
 /* The number of floats in the widest vector that this processor has code for: 16, 8 or 4. */
@@ -102,6 +124,15 @@ int32_t vector_width(void) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
 #endif
     return 4;
+}
+
+/* Whether this processor has code for bfloat16 products. */
+int32_t has_bfloat16(void) {
+#ifdef WITH_BFLOAT16
+    return vector_width() == 16 && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
 }
 
 /* What is wrong with a job: the results of `run`. */
@@ -129,6 +160,12 @@ int32_t run(const struct network *network, int32_t width, const struct job *job)
     for (int64_t text = 0; text < job->texts; text++) job->logits[text] = network->bias;
     for (int backward = 0; backward < 2; backward++) {
 #if defined(__x86_64__)
+#ifdef WITH_BFLOAT16
+        if (network->bfloat16) {
+            run_avx512_bfloat16(network, backward, job);
+            continue;
+        }
+#endif
         if (width == 16) {
             run_avx512(network, backward, job);
             continue;

@@ -12,6 +12,8 @@
 #define chosen NAMED(chosen, NAME)
 #define power NAMED(power, NAME)
 #define limited NAMED(limited, NAME)
+#define multiply NAMED(multiply, NAME)
+#define store NAMED(store, NAME)
 #define step_tile NAMED(step_tile, NAME)
 #define step NAMED(step, NAME)
 #define first_word NAMED(first_word, NAME)
@@ -29,6 +31,9 @@ typedef int32_t integers __attribute__((vector_size(4 * WIDTH), aligned(4), may_
 struct reading {
     /* States s are stored as (s + 1) / 2. A step reads one of the arrays and writes the other one. */
     float states[2][SLOTS * WIDEST] __attribute__((aligned(64)));
+#if BFLOAT16
+    uint16_t rounded[2][SLOTS * WIDEST] __attribute__((aligned(64))); /* the states as bfloat16, for the products */
+#endif
     float maximum[SLOTS * WIDEST] __attribute__((aligned(64)));
     float total[SLOTS * WIDEST] __attribute__((aligned(64)));
     const float *inputs[SLOTS]; /* the word's row of the table */
@@ -67,26 +72,34 @@ INLINE vector limited(vector t) {
 }
 
 /*
- * One word of up to `rows` texts, from the slot `first` on, for the units of a vector.
- *
- * With gates r = 1 / (1 + 2^a), z = 1 / (1 + 2^b) and candidate c = 1 / (1 + 2^d), the new state is
- * c + z (s - c) = (s (1 + 2^d) + 2^b) / ((1 + 2^b) (1 + 2^d)): one division.
+ * The products of the states of up to `rows` texts, from the slot `first` on, with the weights of a vector of units.
  */
-INLINE void step_tile(
-    const int rows, const int hidden, const struct direction *direction, struct reading *slots, const int first,
-    const int unit) {
-    const float *own = slots->states[slots->now] + first * hidden;
-    const float *weights = direction->weights + (int64_t)unit * 3 * hidden;
-    const vector bias = *(const vector *)(direction->bias + unit);
-    vector reset[ROWS], update[ROWS], candidate[ROWS];
-    if (unit / WIDTH < rows) {
-        /* A row of the table is rarely in a cache. It is needed in the next step. Requests for all rows at once would
-         * delay the weights. */
-        const float *soon = slots->soon[first + unit / WIDTH];
-        for (int place = 0; place < 3 * hidden; place += 16) __builtin_prefetch(soon + place);
-    }
+INLINE void multiply(
+    const int rows, const int hidden, const struct direction *direction, const struct reading *slots, const int first,
+    const int unit, vector *reset, vector *update, vector *candidate) {
 #pragma GCC unroll 8
     for (int row = 0; row < rows; row++) reset[row] = update[row] = candidate[row] = (vector){};
+#if BFLOAT16
+    /* An instruction adds the products of two states with two weights. */
+    const uint16_t *own = slots->rounded[slots->now] + first * hidden;
+    const uint16_t *weights = (const uint16_t *)direction->weights + (int64_t)unit * 3 * hidden;
+    for (int k = 0; k < hidden; k += 2, weights += 6 * WIDTH) {
+        const __m512bh to_reset = (__m512bh)_mm512_loadu_si512(weights);
+        const __m512bh to_update = (__m512bh)_mm512_loadu_si512(weights + 2 * WIDTH);
+        const __m512bh to_candidate = (__m512bh)_mm512_loadu_si512(weights + 4 * WIDTH);
+#pragma GCC unroll 8
+        for (int row = 0; row < rows; row++) {
+            int32_t pair;
+            memcpy(&pair, own + row * hidden + k, sizeof pair);
+            const __m512bh s = (__m512bh)_mm512_set1_epi32(pair);
+            reset[row] = (vector)_mm512_dpbf16_ps((__m512)reset[row], to_reset, s);
+            update[row] = (vector)_mm512_dpbf16_ps((__m512)update[row], to_update, s);
+            candidate[row] = (vector)_mm512_dpbf16_ps((__m512)candidate[row], to_candidate, s);
+        }
+    }
+#else
+    const float *own = slots->states[slots->now] + first * hidden;
+    const float *weights = (const float *)direction->weights + (int64_t)unit * 3 * hidden;
     for (int k = 0; k < hidden; k++, weights += 3 * WIDTH) {
         const vector to_reset = *(const vector *)weights;
         const vector to_update = *(const vector *)(weights + WIDTH);
@@ -99,6 +112,37 @@ INLINE void step_tile(
             candidate[row] += to_candidate * s;
         }
     }
+#endif
+}
+
+/* Store the states of a vector of units from `place` on, for the next step. */
+INLINE void store(struct reading *slots, const int place, const vector s) {
+    *(vector *)(slots->states[!slots->now] + place) = s;
+#if BFLOAT16
+    _mm256_storeu_si256(
+        (__m256i *)(slots->rounded[!slots->now] + place), (__m256i)_mm512_cvtneps_pbh((__m512)s));
+#endif
+}
+
+/*
+ * One word of up to `rows` texts, from the slot `first` on, for the units of a vector.
+ *
+ * With gates r = 1 / (1 + 2^a), z = 1 / (1 + 2^b) and candidate c = 1 / (1 + 2^d), the new state is
+ * c + z (s - c) = (s (1 + 2^d) + 2^b) / ((1 + 2^b) (1 + 2^d)): one division.
+ */
+INLINE void step_tile(
+    const int rows, const int hidden, const struct direction *direction, struct reading *slots, const int first,
+    const int unit) {
+    const float *own = slots->states[slots->now] + first * hidden;
+    const vector bias = *(const vector *)(direction->bias + unit);
+    vector reset[ROWS], update[ROWS], candidate[ROWS];
+    if (unit / WIDTH < rows) {
+        /* A row of the table is rarely in a cache. It is needed in the next step. Requests for all rows at once would
+         * delay the weights. */
+        const float *soon = slots->soon[first + unit / WIDTH];
+        for (int place = 0; place < 3 * hidden; place += 16) __builtin_prefetch(soon + place);
+    }
+    multiply(rows, hidden, direction, slots, first, unit, reset, update, candidate);
 #pragma GCC unroll 8
     for (int row = 0; row < rows; row++) {
         const float *input = slots->inputs[first + row] + unit;
@@ -108,7 +152,7 @@ INLINE void step_tile(
         const vector d = POWER(limited(*(const vector *)(input + 2 * hidden) + (candidate[row] + bias) / open));
         const vector s = (*(const vector *)(own + row * hidden + unit) * (1.0f + d) + b) / ((1.0f + b) * (1.0f + d));
         vector *most = (vector *)(slots->maximum + place);
-        *(vector *)(slots->states[!slots->now] + place) = s;
+        store(slots, place, s);
         *most = MAXIMUM(s, *most);
         *(vector *)(slots->total + place) += s;
     }
@@ -141,6 +185,9 @@ INLINE void begin(
     slots->left[slot] = job->length[text];
     slots->word[slot] = first_word(job, backward, text);
     for (int k = 0; k < hidden; k++) state[k] = 0.5f;
+#if BFLOAT16
+    for (int k = 0; k < hidden; k++) slots->rounded[slots->now][slot * hidden + k] = HALF;
+#endif
     memset(slots->maximum + slot * hidden, 0, sizeof(float) * hidden);
     memset(slots->total + slot * hidden, 0, sizeof(float) * hidden);
 }
@@ -169,6 +216,9 @@ INLINE void move(const int hidden, struct reading *slots, const int from, const 
     slots->word[to] = slots->word[from];
     slots->soon[to] = slots->soon[from];
     memcpy(slots->states[slots->now] + to * hidden, slots->states[slots->now] + from * hidden, size);
+#if BFLOAT16
+    memcpy(slots->rounded[slots->now] + to * hidden, slots->rounded[slots->now] + from * hidden, size / 2);
+#endif
     memcpy(slots->maximum + to * hidden, slots->maximum + from * hidden, size);
     memcpy(slots->total + to * hidden, slots->total + from * hidden, size);
 }
@@ -180,6 +230,9 @@ INLINE void read_texts(const int hidden, const struct network *network, const in
     struct reading slots;
     slots.busy = slots.now = 0;
     for (int k = 0; k < SLOTS * hidden; k++) slots.states[0][k] = slots.states[1][k] = 0.5f;
+#if BFLOAT16
+    for (int k = 0; k < SLOTS * hidden; k++) slots.rounded[0][k] = slots.rounded[1][k] = HALF;
+#endif
     for (int slot = 0; slot < SLOTS; slot++) slots.inputs[slot] = slots.soon[slot] = direction->table;
     while (slots.busy < SLOTS && following > 0) {
         begin(hidden, job, backward, &slots, slots.busy, job->order[--following]);
@@ -221,6 +274,8 @@ static TARGET void NAMED(run, NAME)(const struct network *network, const int bac
 #undef chosen
 #undef power
 #undef limited
+#undef multiply
+#undef store
 #undef step_tile
 #undef step
 #undef first_word
@@ -240,3 +295,4 @@ static TARGET void NAMED(run, NAME)(const struct network *network, const int bac
 #undef MAXIMUM
 #undef MINIMUM
 #undef POWER
+#undef BFLOAT16

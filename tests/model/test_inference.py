@@ -76,6 +76,29 @@ def test_compiled_code_equals_gru_for_the_shipped_model(real_comments: Callable[
         assert numpy.abs(probabilities(served) - probabilities(expected)).max() < 1e-5, kernel.width
 
 
+def test_bfloat16_products_change_probabilities_little(real_comments: Callable[[int], list[str]]) -> None:
+    """Where the processor has them; elsewhere the setting changes nothing."""
+    artifact = read_artifact(SHIPPED)
+    texts = shipped_texts(artifact, real_comments(1_000))
+    kernel = load_kernel(bfloat16=True)
+    assert kernel is not None
+    exact = InferenceNetwork(artifact.weights, compiled()).logits(texts)
+    rounded = InferenceNetwork(artifact.weights, kernel)
+    difference = numpy.abs(probabilities(rounded.logits(texts)) - probabilities(exact))
+    if kernel.bfloat16:
+        assert 1e-5 < difference.max() < 0.02
+        assert difference.mean() < 0.001
+    else:
+        assert difference.max() == 0
+    alone = [rounded.logits([text])[0] for text in texts[:40]]
+    assert rounded.logits(texts[:40]).tolist() == alone
+
+
+@pytest.mark.parametrize("hidden", [5, 40, WIDEST])
+def test_bfloat16_products_of_any_sizes(hidden: int) -> None:
+    check_sizes(Shape(50, 6, hidden), load_kernel(bfloat16=True), tolerance=0.01)
+
+
 @pytest.mark.usefixtures("numpy_only")
 def test_numpy_equals_gru_for_the_shipped_model(real_comments: Callable[[int], list[str]]) -> None:
     artifact = read_artifact(SHIPPED)
@@ -84,14 +107,14 @@ def test_numpy_equals_gru_for_the_shipped_model(real_comments: Callable[[int], l
     assert numpy.abs(probabilities(served) - probabilities(trained(artifact, texts))).max() < 1e-5
 
 
-def check_sizes(shape: Shape, kernel: Kernel | None = None) -> None:
+def check_sizes(shape: Shape, kernel: Kernel | None = None, tolerance: float = 1e-5) -> None:
     torch.manual_seed(3)
     network = Network(shape).eval()
     texts = [tuple(torch.randint(shape.words, (length,)).tolist()) for length in (1, 400, 7, 7, 1, 33, 2)]
     with torch.inference_mode():
         expected = network(*pad(texts)).numpy()
     served = InferenceNetwork(network.stored_weights(), kernel)
-    numpy.testing.assert_allclose(served.logits(texts), expected, rtol=0, atol=1e-5)
+    numpy.testing.assert_allclose(served.logits(texts), expected, rtol=0, atol=tolerance)
     assert served.logits([]).tolist() == []
 
 

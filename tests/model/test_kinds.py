@@ -59,7 +59,7 @@ def check(artifact: Artifact) -> None:
 @pytest.fixture
 def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Register the kind, and return the folder of an artifact of it."""
-    monkeypatch.setitem(KINDS, "bag of characters", Kind(check, lambda artifact, shared: BagOfCharacters(artifact)))
+    monkeypatch.setitem(KINDS, "bag of characters", Kind(check, lambda artifact, options: BagOfCharacters(artifact)))
     configuration = Configuration("bag", {}, 100, 0.5, 0.0, 0.4, 0.6, kind="bag of characters")
     weights = {"characters": numpy.array(list(WEIGHTS.values()), numpy.float32)}
     write_artifact(tmp_path / "bag", configuration, list(WEIGHTS), {}, {}, weights)

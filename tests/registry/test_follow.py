@@ -13,6 +13,7 @@ from liuyan.metrics.exporter import Exporter
 from liuyan.metrics.shared import SharedMetrics
 from liuyan.settings import Settings
 from model.errors import ArtifactError
+from model.kernel import load_kernel
 from registry.follow import LoadedModel, ModelFollower, load_active, load_model
 from registry.register import register
 from store.audit import Actor
@@ -179,15 +180,28 @@ async def test_loaded_models_share_their_tables(store: Store, settings: Settings
 async def test_missing_compiled_code_is_logged(
     store: Store, settings: Settings, metrics: SharedMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for missing, events in (
-        (False, []),
-        (True, ["the installation has no compiled code of this version, labelling is slow"]),
-    ):
-        if missing:
-            monkeypatch.setattr("registry.follow.load_kernel", lambda: None)
-        with capture_logs() as lines:
-            await load_active(store, settings, metrics)
-        assert [line["event"] for line in lines if line["log_level"] == "warning"] == events
+    assert await warnings_of_loading(store, settings, metrics) == []
+    monkeypatch.setattr("registry.follow.load_kernel", lambda *, bfloat16: None)
+    assert await warnings_of_loading(store, settings, metrics) == [
+        "the installation has no compiled code of this version, labelling is slow"
+    ]
+
+
+async def test_a_processor_without_bfloat16_is_logged(
+    store: Store, settings: Settings, metrics: SharedMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.follow.load_kernel", lambda *, bfloat16: load_kernel())
+    assert await warnings_of_loading(store, settings, metrics) == []
+    rounding = settings.model_copy(update={"bfloat16": True})
+    assert await warnings_of_loading(store, rounding, metrics) == [
+        "this processor has no bfloat16 products, labelling uses float32"
+    ]
+
+
+async def warnings_of_loading(store: Store, settings: Settings, metrics: SharedMetrics) -> list[str]:
+    with capture_logs() as lines:
+        await load_active(store, settings, metrics)
+    return [line["event"] for line in lines if line["log_level"] == "warning"]
 
 
 async def test_a_model_without_artifact_is_one_sentence(store: Store, settings: Settings) -> None:
