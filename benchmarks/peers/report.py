@@ -18,8 +18,9 @@ comment exactly once and keeps the counts behind its charts. FastStream and the 
 offsets in the background and can lose comments in a crash; the others store them at least once.
 
 A figure is the median of the rounds, with the lowest and the highest in brackets. Throughput and CPU count from the
-first row to the last and are given for {CPU_COMMENTS:,} comments; shorter backlogs are extrapolated. Latency runs from
-publishing until the row is visible to another connection. Liuyan's answer cache is off, because the texts repeat.
+first row to the last and are given for {CPU_COMMENTS:,} comments; shorter backlogs are extrapolated. Liuyan labels up
+to two batches ahead, so up to 1,024 comments are partly done when its first row appears. Latency runs from publishing
+until the row is visible to another connection. Liuyan's answer cache is off, because the texts repeat.
 """
 
 

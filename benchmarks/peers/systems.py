@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from liuyan.settings import Settings
-
-LIUYAN, LIUYAN_25 = "liuyan", "liuyan-25ms"
+LIUYAN, LIUYAN_25, LIUYAN_BFLOAT16 = "liuyan", "liuyan-25ms", "liuyan-bfloat16"
 _PROGRAMS = "benchmarks.peers.programs"
 _BOTH = ("onnx", "torch")
 # Seconds for which a peer that batches by time collects records.
@@ -32,10 +30,11 @@ class System:
 
 def systems() -> dict[str, System]:
     """Return all systems by name, in the order of the report."""
-    found = [System(LIUYAN, "Liuyan (with n-grams, exactly once)")]
-    if "latency_milliseconds" in Settings.model_fields:
-        settings = {"LIUYAN_LATENCY_MILLISECONDS": "25"}
-        found.append(System(LIUYAN_25, "Liuyan, latency budget 25 ms", settings=settings))
+    found = [
+        System(LIUYAN, "Liuyan (with n-grams, exactly once)"),
+        System(LIUYAN_25, "Liuyan, latency budget 25 ms", settings={"LIUYAN_LATENCY_MILLISECONDS": "25"}),
+        System(LIUYAN_BFLOAT16, "Liuyan, bfloat16 products", settings={"LIUYAN_BFLOAT16": "true"}),
+    ]
     found += [
         _peer("faststream", "FastStream, batch subscriber", "faststream", "-m", "faststream", "run"),
         _peer("arroyo", "arroyo, BatchStep of 200 ms", "sentry-arroyo", "-m"),
