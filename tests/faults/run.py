@@ -33,6 +33,8 @@ TOPIC, ARCHIVE = "comments", "archive"
 # The folder of a second model, with another vocabulary than the shipped one's.
 OTHER_MODEL = "other-model"
 CONSUMERS = 3
+# More batches, and thus more transactions and full queues to disturb, than with the default.
+BATCH_RECORDS = 512
 # Some groups of faults need four.
 OVERLAPPING_CONSUMERS = 4
 CATCH_UP_SECONDS = 180
@@ -132,7 +134,11 @@ async def _install(folder: Path, brokers: Sequence[Kafka], mysql: MySQL) -> Inst
         TOPIC,
         mysql.create_database("faults"),
         folder,
-        {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
+        {
+            "LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive",
+            "LIUYAN_LOCK_WAIT_SECONDS": "5",
+            "LIUYAN_BATCH_RECORDS": str(BATCH_RECORDS),
+        },
     )
     installation.migrate()
     write_reordered(installation.folder / OTHER_MODEL)
