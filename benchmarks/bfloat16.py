@@ -34,7 +34,8 @@ def measure() -> None:
             began = time.process_time()
             _label(labeller, prepared)
             taken.append(time.process_time() - began)
-    _report(*(_label(labeller, prepared) for labeller in (exact, rounded)), *map(statistics.median, seconds))
+    before, after = map(statistics.median, seconds)
+    _report(_label(exact, prepared), _label(rounded, prepared), before, after)
 
 
 def _label(labeller: Labeller, prepared: Sequence[PreparedText]) -> list[Prediction]:

@@ -57,7 +57,7 @@ class AuditQuery(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        check_order(at_from=self.at_from, at_to=self.at_to)
+        check_order(self.at_from, self.at_to, "at_from must be before at_to")
         return self
 
 

@@ -82,7 +82,7 @@ class CommentFields(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        check_order(created_from=self.created_from, created_to=self.created_to)
+        check_order(self.created_from, self.created_to, "created_from must be before created_to")
         low, high = self.probability_from, self.probability_to
         if low is not None and high is not None and low > high:
             raise ValueError("probability_from must not be above probability_to")

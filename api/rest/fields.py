@@ -21,11 +21,10 @@ def _parse_time(value: object) -> object:
         raise ValueError("no such time: use one between the years 1 and 9999 in UTC") from None
 
 
-def check_order(**times: datetime | None) -> None:
-    """Check that the first of two named times is before the second, if both are given. Raises ValueError."""
-    (begin, begins), (end, ends) = times.items()
-    if begins and ends and begins >= ends:
-        raise ValueError(f"{begin} must be before {end}")
+def check_order(begin: datetime | None, end: datetime | None, rule: str) -> None:
+    """Check that ``begin`` is before ``end``, if both are given. Raises ValueError with the sentence ``rule``."""
+    if begin and end and begin >= end:
+        raise ValueError(rule)
 
 
 Time = Annotated[datetime, BeforeValidator(_parse_time)]

@@ -62,7 +62,7 @@ class NoticeRequest(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        check_order(starts_at=self.starts_at, ends_at=self.ends_at)
+        check_order(self.starts_at, self.ends_at, "starts_at must be before ends_at")
         return self
 
     def as_text(self, now: datetime) -> NoticeText:

@@ -32,7 +32,7 @@ class _Range(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        check_order(created_from=self.created_from, created_to=self.created_to)
+        check_order(self.created_from, self.created_to, "created_from must be before created_to")
         return self
 
 

@@ -34,7 +34,7 @@ class ReviewFields(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        check_order(reviewed_from=self.reviewed_from, reviewed_to=self.reviewed_to)
+        check_order(self.reviewed_from, self.reviewed_to, "reviewed_from must be before reviewed_to")
         return self
 
 
