@@ -251,7 +251,7 @@ def test_example_describes_every_setting() -> None:
     described: dict[str, str] = {}
     for paragraph in paragraphs:
         *comment, assignment = paragraph.splitlines()
-        name = re.fullmatch(rf"(?:# )?{PREFIX}([A-Z_]+)=.*", assignment)
+        name = re.fullmatch(rf"(?:# )?{PREFIX}([A-Z0-9_]+)=.*", assignment)
         assert name, f"{assignment!r} is not a setting"
         described[name[1].lower()] = " ".join(line.removeprefix("# ") for line in comment)
     assert described == {name: field.description for name, field in Settings.model_fields.items()}
@@ -264,7 +264,7 @@ def test_example_is_up_to_date() -> None:
 def test_configuration_document_is_up_to_date() -> None:
     document = (EXAMPLE.parent / "docs" / "configuration.md").read_text()
     assert document == configuration_document(), "run `make configuration-doc`"
-    rows = re.findall(r"^\| `(LIUYAN_[A-Z_]+)` \| (.*) \| (.+) \|$", document, re.MULTILINE)
+    rows = re.findall(r"^\| `(LIUYAN_[A-Z0-9_]+)` \| (.*) \| (.+) \|$", document, re.MULTILINE)
     assert [name for name, _, _ in rows] == [PREFIX + name.upper() for name in Settings.model_fields]
     assert {name for name, _, meaning in rows if meaning.startswith("*Secret.*")} == set(secret_settings())
 
