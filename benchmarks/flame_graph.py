@@ -36,8 +36,8 @@ STARTING = ("importlib", "load_labeller", "load_model")
 WAITING = ("_worker (concurrent", "EpollSelector.select", "select (selectors", "wait (threading", "Condition.wait")
 # A sample belongs to the step of its innermost frame that has one.
 STEPS = {
-    "network": ("model/inference.py", "model/kernel", "model/network.py"),
-    "n-grams": ("model/ngrams.py",),
+    "n-grams": ("model/ngrams.py", "ngram"),
+    "network": ("model/inference.py", "model/kernel", "gru.so", "model/network.py"),
     "normalisation": ("model/normalise.py", "liuyan/nfkc.py"),
     "segmentation (rjieba)": ("model/segment.py", "rjieba"),
     "vocabulary lookup": ("model/vocabulary.py",),
