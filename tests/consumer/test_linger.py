@@ -11,7 +11,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.batcher import Batcher, Limits
-from consumer.linger import LEAST_DURATIONS, LEAST_SHARE, POSITIONS_SECONDS, Linger, arrived_at
+from consumer.linger import LEAST_DURATIONS, LEAST_SHARE, MORE_SECONDS, POSITIONS_SECONDS, Linger, arrived_at
 from consumer.source import BEHIND_SECONDS, Behind, Poll
 from consumer.worker import PreparedRecord
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
@@ -90,9 +90,10 @@ def test_a_batch_without_records_waits_a_second() -> None:
 def test_a_batch_waits_for_records_that_are_known_to_exist() -> None:
     linger = Linger(TARGET)
     linger.stored(60)
-    batcher = opened(1, arrived_at=1, now=5)
-    assert linger.seconds_left(batcher, 5.08, more=True) == pytest.approx(TARGET - 0.08)
-    assert linger.seconds_left(batcher, 5.08, more=False) == 0
+    batcher = opened(1, arrived_at=4.92, now=5)
+    assert linger.seconds_left(batcher, 5.01, more=True) == pytest.approx(MORE_SECONDS - 0.01)
+    assert linger.seconds_left(batcher, 5.02, more=True) == 0
+    assert Linger(0.01).seconds_left(batcher, 5.01, more=True) == 0
 
 
 def test_a_full_batch_and_a_pause_wait_for_nothing() -> None:
