@@ -204,11 +204,12 @@ def test_records_of_several_polls_are_prepared_together(scenes: Scenes) -> None:
     assert scene.batches == 1
 
 
-def test_polls_of_an_ended_epoch_are_dropped() -> None:
+def test_polls_of_one_epoch_become_one() -> None:
     first, second, next_epoch = (records(0) for _ in range(3))
     earlier = Poll(1, first, {PARTITION: 1}, more=True)
     assert earlier.followed_by(Poll(1, second, {PARTITION: 2})) == Poll(1, [*first, *second], {PARTITION: 2})
     assert earlier.followed_by(Poll(2, next_epoch, {})) == Poll(2, next_epoch, {})
+    assert earlier.followed_by(Poll(1, (), {})) == Poll(1, first, {PARTITION: 1})
 
 
 def test_a_larger_target_makes_fewer_batches(scenes: Scenes) -> None:
