@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord
 
 from consumer.batcher import Batcher, Item
 
-# Records that are known to wait in Kafka arrive within milliseconds. A batch waits for them no longer than this, because
-# the labeller may be idle meanwhile.
+# Records that are known to wait in Kafka arrive within milliseconds. A batch waits for them no longer than this: the
+# labeller may be idle meanwhile.
 MORE_SECONDS = 0.02
 # A batch that only moves positions, past transaction markers for example, delays no comment.
 POSITIONS_SECONDS = 1.0
