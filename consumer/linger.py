@@ -12,6 +12,9 @@ from aiokafka import ConsumerRecord
 
 from consumer.batcher import Batcher, Item
 
+# Records that are known to wait in Kafka arrive within milliseconds. A batch waits for them no longer than this: the
+# labeller may be idle meanwhile.
+MORE_SECONDS = 0.02
 # A batch that only moves positions, past transaction markers for example, delays no comment.
 POSITIONS_SECONDS = 1.0
 # A timestamp further in the past says nothing about how long the record has waited: it belongs to a backlog, or its
@@ -61,8 +64,7 @@ class Linger:
     def seconds_left(self, batcher: Batcher[Item], now: float, *, more: bool) -> float | None:
         """Return the seconds until the open batch should close; None while it is empty.
 
-        ``more`` says that records are known to wait in Kafka. They arrive within milliseconds, and full batches are
-        the fastest way through a backlog.
+        ``more`` says that records are known to wait in Kafka: full batches are the fastest way through a backlog.
         """
         if batcher.opened_at is None:
             return None
@@ -71,7 +73,7 @@ class Linger:
         if batcher.arrived_at is None:
             until = batcher.opened_at + POSITIONS_SECONDS
         elif more:
-            until = batcher.opened_at + self._target
+            until = batcher.opened_at + min(self._target, MORE_SECONDS)
         else:
             until = max(batcher.arrived_at + self.seconds, batcher.opened_at + self._least(1))
         return max(0.0, until - now)

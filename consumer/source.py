@@ -57,8 +57,10 @@ class Poll:
         """Return this poll and the next one as one. If a new epoch has begun, only the later one counts."""
         if later.epoch != self.epoch:
             return later
-        records = [*self.records, *later.records]
-        return Poll(self.epoch, records, later.positions, {**self.unreadable, **later.unreadable}, later.more)
+        # A poll that found a partition without a position returns none.
+        positions = {**self.positions, **later.positions}
+        unreadable = {**self.unreadable, **later.unreadable}
+        return Poll(self.epoch, [*self.records, *later.records], positions, unreadable, later.more)
 
 
 @dataclass(frozen=True, slots=True)

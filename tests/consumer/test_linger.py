@@ -11,7 +11,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.batcher import Batcher, Limits
-from consumer.linger import LEAST_DURATIONS, LEAST_SHARE, POSITIONS_SECONDS, Linger, arrived_at
+from consumer.linger import LEAST_DURATIONS, LEAST_SHARE, MORE_SECONDS, POSITIONS_SECONDS, Linger, arrived_at
 from consumer.source import BEHIND_SECONDS, Behind, Poll
 from consumer.worker import PreparedRecord
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
@@ -90,9 +90,10 @@ def test_a_batch_without_records_waits_a_second() -> None:
 def test_a_batch_waits_for_records_that_are_known_to_exist() -> None:
     linger = Linger(TARGET)
     linger.stored(60)
-    batcher = opened(1, arrived_at=1, now=5)
-    assert linger.seconds_left(batcher, 5.08, more=True) == pytest.approx(TARGET - 0.08)
-    assert linger.seconds_left(batcher, 5.08, more=False) == 0
+    batcher = opened(1, arrived_at=4.92, now=5)
+    assert linger.seconds_left(batcher, 5.01, more=True) == pytest.approx(MORE_SECONDS - 0.01)
+    assert linger.seconds_left(batcher, 5.02, more=True) == 0
+    assert Linger(0.01).seconds_left(batcher, 5.01, more=True) == 0
 
 
 def test_a_full_batch_and_a_pause_wait_for_nothing() -> None:
@@ -203,11 +204,12 @@ def test_records_of_several_polls_are_prepared_together(scenes: Scenes) -> None:
     assert scene.batches == 1
 
 
-def test_polls_of_an_ended_epoch_are_dropped() -> None:
+def test_polls_of_one_epoch_become_one() -> None:
     first, second, next_epoch = (records(0) for _ in range(3))
     earlier = Poll(1, first, {PARTITION: 1}, more=True)
     assert earlier.followed_by(Poll(1, second, {PARTITION: 2})) == Poll(1, [*first, *second], {PARTITION: 2})
     assert earlier.followed_by(Poll(2, next_epoch, {})) == Poll(2, next_epoch, {})
+    assert earlier.followed_by(Poll(1, (), {})) == Poll(1, first, {PARTITION: 1})
 
 
 def test_a_larger_target_makes_fewer_batches(scenes: Scenes) -> None:
