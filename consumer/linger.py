@@ -25,10 +25,10 @@ TIMESTAMP_SECONDS = 1.0
 MEAN_WEIGHT, DEVIATION_WEIGHT, DEVIATIONS = 1 / 8, 1 / 4, 4
 # Assumed part of the target for labelling and writing until the first batch is stored.
 FIRST_SHARE = 0.5
-# A batch waits at least this many times as long as batches take, but at most for this share of the target: waiting less
-# would keep the consumer and the servers busy with many small batches, and gain little. From its first poll, it waits
-# for as long as a batch takes: records may arrive late, for example from a broker that has just started.
-LEAST_DURATIONS, LEAST_SHARE = 1.5, 3 / 4
+# A batch waits at least as long as batches take, but at most for this share of the target: waiting less would keep the
+# consumer and the servers busy with many small batches, and gain little. It waits as long from its first poll, because
+# records may arrive late, for example from a broker that has just started.
+LEAST_SHARE = 3 / 4
 
 
 class Linger:
@@ -43,10 +43,11 @@ class Linger:
     @property
     def seconds(self) -> float:
         """Seconds for which the oldest record of a batch may wait for others."""
-        return max(self._least(LEAST_DURATIONS), self._target - self._mean - DEVIATIONS * self._deviation)
+        return max(self._least, self._target - self._mean - DEVIATIONS * self._deviation)
 
-    def _least(self, durations: float) -> float:
-        return min(durations * self._mean, LEAST_SHARE * self._target)
+    @property
+    def _least(self) -> float:
+        return min(self._mean, LEAST_SHARE * self._target)
 
     def stored(self, seconds: float) -> None:
         """Take the time that a batch took from its last poll to storing into account.
@@ -75,7 +76,7 @@ class Linger:
         elif more:
             until = batcher.opened_at + min(self._target, MORE_SECONDS)
         else:
-            until = max(batcher.arrived_at + self.seconds, batcher.opened_at + self._least(1))
+            until = max(batcher.arrived_at + self.seconds, batcher.opened_at + self._least)
         return max(0.0, until - now)
 
 
