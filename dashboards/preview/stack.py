@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ WATCH_SECONDS = 30
 BLOCK = "54h"
 # The longest waits for programs to start, and for Prometheus to evaluate its rules.
 START_SECONDS, RULES_SECONDS = 240.0, 180.0
+PAUSES, PAUSE_SECONDS = 6, 15.0
 # What the rules record last, and what the API reads from the database last.
 RECORDED_LAST = (LAST_HOUR_SHARE, PROBABILITY_SHARE, "liuyan:api_slow:ratio_rate5m", "liuyan:reviews")
 READ_LAST = ("liuyan_replay_records_remaining", "liuyan_shadow_lag")
@@ -119,11 +120,23 @@ def _start_programs(stack: ExitStack, installation: Installation) -> tuple[Mappi
 
 
 def _pause_and_resume(installation: Installation, consumers: list[str]) -> None:
-    """Pause a partition as a person does, and resume it when its consumer has reset, so that resets have a series."""
-    installation.run("consumer", "pause", installation.topic, "3")
+    """Pause a partition as a person does, and resume it when its consumer has reset, so that resets have a series.
+
+    A consumer that starts the partition at that moment, after a rebalance, does not reset: then again.
+    """
     paused = 'liuyan_consumer_resets_total{cause="row_paused"}'
-    installation.wait_for(lambda: any(paused in get(f"http://{one}/metrics")[1] for one in consumers), seconds=60)
-    installation.run("consumer", "resume", installation.topic, "3")
+
+    def reset() -> bool:
+        return any(paused in get(f"http://{one}/metrics")[1] for one in consumers)
+
+    for _ in range(PAUSES):
+        installation.run("consumer", "pause", installation.topic, "3")
+        with suppress(AssertionError):
+            installation.wait_for(reset, seconds=PAUSE_SECONDS)
+        installation.run("consumer", "resume", installation.topic, "3")
+        if reset():
+            return
+    raise AssertionError(f"no consumer has reset after {PAUSES} pauses")
 
 
 def _ready(address: str) -> bool:
