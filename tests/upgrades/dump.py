@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
+from tests.templates import connect
 from tests.upgrades.release import REVISION, export_previous, run_with
 
 FOLDER = Path(__file__).parent
@@ -33,25 +34,11 @@ def load(kind: str, url: str) -> None:
         connection.executescript(content)
         connection.close()
         return
-    with connect(url) as server, server.cursor() as cursor:
+    with connect(make_url(url)) as server, server.cursor() as cursor:
         cursor.execute("SET foreign_key_checks = 0, autocommit = 0")
         for statement in content.splitlines():
             cursor.execute(statement)
         server.commit()
-
-
-def connect(url: str) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-    """Open a synchronous connection to a database on a server."""
-    address = make_url(url)
-    return pymysql.connect(
-        host=address.host or "",
-        port=address.port or 3306,
-        user=address.username,
-        password=address.password or "",
-        database=address.database,
-        charset="utf8mb4",
-        autocommit=True,
-    )
 
 
 def _sqlite_statements(url: str) -> Iterator[str]:
@@ -62,7 +49,7 @@ def _sqlite_statements(url: str) -> Iterator[str]:
 
 
 def _server_statements(url: str) -> Iterator[str]:
-    with connect(url) as server, server.cursor() as cursor:
+    with connect(make_url(url)) as server, server.cursor() as cursor:
         cursor.execute("SHOW FULL TABLES")
         kinds = {str(name): str(kind) for name, kind in cursor.fetchall()}
         tables = [name for name, kind in kinds.items() if kind == "BASE TABLE"]
