@@ -75,10 +75,7 @@ class Vocabulary:
         return self._slices(numpy.fromiter(found, NUMBER_TYPE, len(found)).tobytes(), ends)
 
     def _spell_unknown(self, numbers: list[int], place: int) -> None:
-        """Replace each -1 from ``place`` on by the numbers of the unknown word that it stands for.
-
-        Forgets these words.
-        """
+        """Replace each -1 from ``place`` on with the numbers of the next unknown word, and clear the unknown words."""
         for word in self._collecting.unknown:
             place = numbers.index(-1, place)
             numbers[place : place + 1] = self._spell(word)
